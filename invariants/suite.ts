@@ -1,0 +1,120 @@
+/**
+ * The checkers of one run, dispatched: one list a hook, built once, so that an event reaches only
+ * those that look at it. The world owns a suite and tells it what happens.
+ */
+import { type Region } from '../core/message/region.ts';
+import { OpenCalls } from './calls.ts';
+import { History } from './history.ts';
+import { type CheckContext, type Checker, type CheckerEntry, type RecoveredJournal } from './invariant.ts';
+
+type Hook = Exclude<keyof Checker, 'id' | 'comparisons'>;
+/** A checker that has this hook. */
+type With<H extends Hook> = Checker & Required<Pick<Checker, H>>;
+
+export class CheckerSuite {
+  readonly history = new History();
+  readonly calls: OpenCalls;
+  /** In order of registration. */
+  readonly checkers: readonly Checker[];
+  private readonly context: CheckContext;
+  private readonly startedList: With<'onStarted'>[];
+  private readonly recoveredList: With<'onRecovered'>[];
+  private readonly stoppedList: With<'onStopped'>[];
+  private readonly panickedList: With<'onPanicked'>[];
+  private readonly viewList: With<'onView'>[];
+  private readonly committedList: With<'onCommitted'>[];
+  private readonly checkpointedList: With<'onCheckpointed'>[];
+  private readonly replySentList: With<'onReplySent'>[];
+  private readonly calledList: With<'onCalled'>[];
+  private readonly returnedList: With<'onReturned'>[];
+  private readonly abandonedList: With<'onAbandoned'>[];
+  private readonly healedList: With<'onHealed'>[];
+  private readonly endList: With<'atEnd'>[];
+
+  constructor(context: CheckContext, entries: readonly CheckerEntry[]) {
+    this.context = context;
+    this.calls = new OpenCalls(context.clientCount);
+    this.checkers = entries.map((entry) => entry.create(context, this));
+    this.startedList = having(this.checkers, 'onStarted');
+    this.recoveredList = having(this.checkers, 'onRecovered');
+    this.stoppedList = having(this.checkers, 'onStopped');
+    this.panickedList = having(this.checkers, 'onPanicked');
+    this.viewList = having(this.checkers, 'onView');
+    this.committedList = having(this.checkers, 'onCommitted');
+    this.checkpointedList = having(this.checkers, 'onCheckpointed');
+    this.replySentList = having(this.checkers, 'onReplySent');
+    this.calledList = having(this.checkers, 'onCalled');
+    this.returnedList = having(this.checkers, 'onReturned');
+    this.abandonedList = having(this.checkers, 'onAbandoned');
+    this.healedList = having(this.checkers, 'onHealed');
+    this.endList = having(this.checkers, 'atEnd');
+  }
+
+  started(node: number): void {
+    for (const checker of this.startedList) checker.onStarted(node);
+  }
+
+  recovered(node: number, journal: RecoveredJournal): void {
+    for (const checker of this.recoveredList) checker.onRecovered(node, journal);
+  }
+
+  stopped(node: number): void {
+    for (const checker of this.stoppedList) checker.onStopped(node);
+  }
+
+  panicked(node: number, name: string, message: string, injected: boolean): void {
+    for (const checker of this.panickedList) checker.onPanicked(node, name, message, injected);
+  }
+
+  view(node: number, view: number, logView: number): void {
+    for (const checker of this.viewList) checker.onView(node, view, logView);
+  }
+
+  committed(node: number, op: number, prepare: Region, reply: Region | null): void {
+    this.history.observe(op, prepare, reply, this.context.now());
+    for (const checker of this.committedList) checker.onCommitted(node, op, prepare, reply);
+  }
+
+  checkpointed(node: number, op: number): void {
+    for (const checker of this.checkpointedList) checker.onCheckpointed(node, op);
+  }
+
+  replySent(node: number, reply: Region): void {
+    for (const checker of this.replySentList) checker.onReplySent(node, reply);
+  }
+
+  called(client: number, operation: number, body: Uint8Array): void {
+    this.calls.called(client, operation, body, this.context.now());
+    for (const checker of this.calledList) checker.onCalled(client, operation, body);
+  }
+
+  returned(client: number, reply: Region): void {
+    for (const checker of this.returnedList) checker.onReturned(client, reply);
+    this.calls.closed(client);
+  }
+
+  abandoned(client: number): void {
+    for (const checker of this.abandonedList) checker.onAbandoned(client);
+    this.calls.closed(client);
+  }
+
+  healed(core: number): void {
+    for (const checker of this.healedList) checker.onHealed(core);
+  }
+
+  /** Once, after the heal phase. */
+  ended(): void {
+    for (const checker of this.endList) checker.atEnd();
+  }
+
+  /** Comparisons by checker id, in order of registration. */
+  comparisons(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const checker of this.checkers) counts[checker.id] = checker.comparisons;
+    return counts;
+  }
+}
+
+function having<H extends Hook>(checkers: readonly Checker[], hook: H): With<H>[] {
+  return checkers.filter((checker): checker is With<H> => checker[hook] !== undefined);
+}
