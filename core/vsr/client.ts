@@ -377,7 +377,7 @@ export class Client {
   private timeout(): Micros {
     const range = Math.min(
       BACKOFF_MICROS_MAX - BACKOFF_MICROS_MIN,
-      BACKOFF_MICROS_MIN * 2 ** Math.min(this.attempts, 20),
+      BACKOFF_MICROS_MIN * (1 << Math.min(this.attempts, 20)),
     );
     const backoff = BACKOFF_MICROS_MIN + this.rng.below(range);
     return (2 * this.roundTrip() + backoff) as Micros;

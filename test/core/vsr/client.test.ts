@@ -98,13 +98,16 @@ function rig(replicaCount = 3) {
     request.unref();
     network.take(COMMAND.request);
   };
-  return { pool, client, clock, network, listener, fire, message, deliver, reply, register, cluster, clientId };
+  return {
+    pool, client, clock, network, listener, fire, message, deliver, reply, register, cluster, clientId,
+  };
 }
 
 test('registers with the primary of view 0 and pings everyone', () => {
   const r = rig();
   r.client.start();
-  assert.deepEqual(r.network.sent.filter((s) => commandOf(s.message) === COMMAND.pingClient).map((s) => s.to), [0, 1, 2]);
+  const pings = r.network.sent.filter((s) => commandOf(s.message) === COMMAND.pingClient);
+  assert.deepEqual(pings.map((s) => s.to), [0, 1, 2]);
   const [register] = r.network.take(COMMAND.request).map((s) => ({ to: s.to, message: s.message.ref() }));
   assert.ok(register !== undefined);
   assert.equal(register.to, 0);
@@ -172,7 +175,9 @@ test('a reply must match number, checksum and client, and be undamaged', () => {
   const [sent] = r.network.take(COMMAND.request);
   assert.ok(sent !== undefined);
   r.reply(sent.message, 6, 0, (m) => setRequest(m, 2));
-  r.reply(sent.message, 6, 0, (m) => { m.bytes[AT.replyRequestChecksum + 3] = 1 ^ (m.bytes[AT.replyRequestChecksum + 3] as number); });
+  r.reply(sent.message, 6, 0, (m) => {
+    m.bytes[AT.replyRequestChecksum + 3] = 1 ^ (m.bytes[AT.replyRequestChecksum + 3] as number);
+  });
   r.reply(sent.message, 6, 0, (m) => { m.bytes[AT.client] = 1; });
   r.reply(sent.message, 6, 0, (m) => { m.bytes[AT.cluster] = 1; });
   r.reply(sent.message, 6, 0, (m) => { m.bytes[AT.reservedFrame] = 1; });
