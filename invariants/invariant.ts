@@ -16,6 +16,7 @@ import { type Region } from '../core/message/region.ts';
 import { type Zones } from '../core/storage/data_file.ts';
 import { type OpenCalls } from './calls.ts';
 import { type History } from './history.ts';
+import { type Nodes } from './nodes.ts';
 
 /** One replica's disk as it truly is: neither read faults nor the replica's caches are in the way. */
 export interface TrueDisk {
@@ -78,8 +79,12 @@ export interface Checker {
   onCommitted?(node: number, op: number, prepare: Region, reply: Region | null): void;
   /** A superblock of `node` with checkpoint `op` is durable (cut here, or installed by state sync). */
   onCheckpointed?(node: number, op: number): void;
+  /** `node` gave up its log and continues from a checkpoint of its peers: ops up to `toOp` are skipped. */
+  onSynced?(node: number, toOp: number): void;
   /** `node` put a reply on the wire. */
   onReplySent?(node: number, reply: Region): void;
+  /** `node` put a prepare_ok, do_view_change or start_view on the wire: it promises durable facts. */
+  onPromiseSent?(node: number, message: Region): void;
 
   // --- Clients. One call in flight each; time is context.now() ---
   /** A client begins a request or a query; `body` is the operation's body alone. */
@@ -102,6 +107,8 @@ export interface Observed {
   readonly history: History;
   /** What each client is waiting for. */
   readonly calls: OpenCalls;
+  /** How far each node has come, as of before the event now being shown. */
+  readonly nodes: Nodes;
 }
 
 /** One line of the registry. */

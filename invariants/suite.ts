@@ -2,10 +2,12 @@
  * The checkers of one run, dispatched: one list a hook, built once, so that an event reaches only
  * those that look at it. The world owns a suite and tells it what happens.
  */
+import { COMMAND, commandOf } from '../core/message/header.ts';
 import { type Region } from '../core/message/region.ts';
 import { OpenCalls } from './calls.ts';
 import { History } from './history.ts';
 import { type CheckContext, type Checker, type CheckerEntry, type RecoveredJournal } from './invariant.ts';
+import { Nodes } from './nodes.ts';
 
 type Hook = Exclude<keyof Checker, 'id' | 'comparisons'>;
 /** A checker that has this hook. */
@@ -14,6 +16,7 @@ type With<H extends Hook> = Checker & Required<Pick<Checker, H>>;
 export class CheckerSuite {
   readonly history = new History();
   readonly calls: OpenCalls;
+  readonly nodes: Nodes;
   /** In order of registration. */
   readonly checkers: readonly Checker[];
   private readonly context: CheckContext;
@@ -24,7 +27,9 @@ export class CheckerSuite {
   private readonly viewList: With<'onView'>[];
   private readonly committedList: With<'onCommitted'>[];
   private readonly checkpointedList: With<'onCheckpointed'>[];
+  private readonly syncedList: With<'onSynced'>[];
   private readonly replySentList: With<'onReplySent'>[];
+  private readonly promiseSentList: With<'onPromiseSent'>[];
   private readonly calledList: With<'onCalled'>[];
   private readonly returnedList: With<'onReturned'>[];
   private readonly abandonedList: With<'onAbandoned'>[];
@@ -34,6 +39,7 @@ export class CheckerSuite {
   constructor(context: CheckContext, entries: readonly CheckerEntry[]) {
     this.context = context;
     this.calls = new OpenCalls(context.clientCount);
+    this.nodes = new Nodes(context.replicaCount);
     this.checkers = entries.map((entry) => entry.create(context, this));
     this.startedList = having(this.checkers, 'onStarted');
     this.recoveredList = having(this.checkers, 'onRecovered');
@@ -42,7 +48,9 @@ export class CheckerSuite {
     this.viewList = having(this.checkers, 'onView');
     this.committedList = having(this.checkers, 'onCommitted');
     this.checkpointedList = having(this.checkers, 'onCheckpointed');
+    this.syncedList = having(this.checkers, 'onSynced');
     this.replySentList = having(this.checkers, 'onReplySent');
+    this.promiseSentList = having(this.checkers, 'onPromiseSent');
     this.calledList = having(this.checkers, 'onCalled');
     this.returnedList = having(this.checkers, 'onReturned');
     this.abandonedList = having(this.checkers, 'onAbandoned');
@@ -50,8 +58,10 @@ export class CheckerSuite {
     this.endList = having(this.checkers, 'atEnd');
   }
 
+  /** Before the process has read anything; for the first start and every restart. */
   started(node: number): void {
     for (const checker of this.startedList) checker.onStarted(node);
+    this.nodes.started(node);
   }
 
   recovered(node: number, journal: RecoveredJournal): void {
@@ -60,6 +70,7 @@ export class CheckerSuite {
 
   stopped(node: number): void {
     for (const checker of this.stoppedList) checker.onStopped(node);
+    this.nodes.running[node] = 0;
   }
 
   panicked(node: number, name: string, message: string, injected: boolean): void {
@@ -68,19 +79,36 @@ export class CheckerSuite {
 
   view(node: number, view: number, logView: number): void {
     for (const checker of this.viewList) checker.onView(node, view, logView);
+    this.nodes.view[node] = view;
+    this.nodes.logView[node] = logView;
   }
 
   committed(node: number, op: number, prepare: Region, reply: Region | null): void {
     this.history.observe(op, prepare, reply, this.context.now());
     for (const checker of this.committedList) checker.onCommitted(node, op, prepare, reply);
+    this.nodes.committed(node, op);
   }
 
   checkpointed(node: number, op: number): void {
     for (const checker of this.checkpointedList) checker.onCheckpointed(node, op);
+    this.nodes.checkpoint[node] = op;
   }
 
-  replySent(node: number, reply: Region): void {
-    for (const checker of this.replySentList) checker.onReplySent(node, reply);
+  synced(node: number, toOp: number): void {
+    for (const checker of this.syncedList) checker.onSynced(node, toOp);
+    this.nodes.synced(node, toOp);
+  }
+
+  /** Every message that `node` hands to its network; only the kinds that checkers read cost more. */
+  sent(node: number, message: Region): void {
+    const command = commandOf(message);
+    if (command === COMMAND.prepareOk) {
+      for (const checker of this.promiseSentList) checker.onPromiseSent(node, message);
+    } else if (command === COMMAND.reply) {
+      for (const checker of this.replySentList) checker.onReplySent(node, message);
+    } else if (command === COMMAND.doViewChange || command === COMMAND.startView) {
+      for (const checker of this.promiseSentList) checker.onPromiseSent(node, message);
+    }
   }
 
   called(client: number, operation: number, body: Uint8Array): void {
@@ -99,12 +127,18 @@ export class CheckerSuite {
   }
 
   healed(core: number): void {
+    this.nodes.core = core;
     for (const checker of this.healedList) checker.onHealed(core);
   }
 
   /** Once, after the heal phase. */
   ended(): void {
     for (const checker of this.endList) checker.atEnd();
+  }
+
+  /** True when nobody waits for an answer and the whole core has executed all that committed. */
+  settled(): boolean {
+    return this.calls.openCount === 0 && this.nodes.coreExecuted(this.history.opMax);
   }
 
   /** Comparisons by checker id, in order of registration. */
