@@ -36,12 +36,14 @@ export class Message implements Region {
   ref(): this {
     assert(this.references > 0, 'message: ref of a free message', this.index);
     this.references++;
+    if (this.pool.held !== null) this.pool.count(this.index, 1);
     return this;
   }
 
   unref(): void {
     assert(this.references > 0, 'message: unref of a free message', this.index);
     this.references--;
+    if (this.pool.held !== null) this.pool.count(this.index, -1);
     if (this.references === 0) this.pool.release(this);
   }
 }
@@ -61,15 +63,24 @@ export class MessagePool {
   readonly smallSize: number;
   readonly largeSize: number;
   readonly messages: Message[] = [];
+  /**
+   * Simulation only: references by holder, `holder * messages.length + index`. A process that
+   * crashes drops nothing by itself, and in a shared pool what it held would be lost for ever.
+   */
+  held: Int32Array | null = null;
+  /** On whose account `acquire`, `ref` and `unref` now run. */
+  holder = 0;
   private readonly freeSmall: Message[] = [];
   private readonly freeLarge: Message[] = [];
+  private readonly smallCount: number;
 
   constructor(options: MessagePoolOptions) {
     this.smallSize = options.smallSize;
     this.largeSize = options.largeSize;
+    this.smallCount = options.smallCount;
     assert(options.smallSize % 4096 === 0, 'pool: small size', options.smallSize);
     assert(options.largeSize % 4096 === 0, 'pool: large size', options.largeSize);
-    const add = (count: number, size: number, free: Message[]): void => {
+    const add = (count: number, size: number): void => {
       if (count === 0) return;
       const memory = options.allocate(count * size);
       for (let i = 0; i < count; i++) {
@@ -77,11 +88,55 @@ export class MessagePool {
         const message = new Message(this, this.messages.length, bytes);
         this.messages.push(message);
       }
-      // Popped from the end: lowest slot first.
-      for (let i = 0; i < count; i++) free.push(this.messages[this.messages.length - 1 - i] as Message);
     };
-    add(options.smallCount, options.smallSize, this.freeSmall);
-    add(options.largeCount, options.largeSize, this.freeLarge);
+    add(options.smallCount, options.smallSize);
+    add(options.largeCount, options.largeSize);
+    this.reset();
+  }
+
+  /** All messages free, in their first order, whoever held them: for a new run in old memory. */
+  reset(): void {
+    this.freeSmall.length = 0;
+    this.freeLarge.length = 0;
+    this.held?.fill(0);
+    this.holder = 0;
+    // Popped from the end: lowest slot first.
+    for (let i = this.messages.length - 1; i >= 0; i--) {
+      const message = this.messages[i] as Message;
+      message.references = 0;
+      if (i < this.smallCount) this.freeSmall.push(message);
+      else this.freeLarge.push(message);
+    }
+  }
+
+  /** Keeps account of who holds what, for `holders` holders. */
+  trackHolders(holders: number): void {
+    this.held = new Int32Array(holders * this.messages.length);
+  }
+
+  /** One reference more or less for the present holder. */
+  count(index: number, by: number): void {
+    const held = this.held as Int32Array;
+    const at = this.holder * this.messages.length + index;
+    const references = (held[at] as number) + by;
+    assert(references >= 0, 'pool: unref by one who holds nothing', index, this.holder);
+    held[at] = references;
+  }
+
+  /** Takes away all references of `holder`: its process is gone. */
+  dropHolder(holder: number): void {
+    const held = this.held;
+    assert(held !== null, 'pool: holders are not tracked');
+    const first = holder * this.messages.length;
+    for (let i = 0; i < this.messages.length; i++) {
+      const references = held[first + i] as number;
+      if (references === 0) continue;
+      held[first + i] = 0;
+      const message = this.messages[i] as Message;
+      message.references -= references;
+      assert(message.references >= 0, 'pool: holder held more than there is', i, holder);
+      if (message.references === 0) this.release(message);
+    }
   }
 
   /** A message that can hold `size` bytes (header included), with one reference. */
@@ -92,6 +147,7 @@ export class MessagePool {
     assert(message !== undefined, 'pool: exhausted', size);
     assert(message.references === 0, 'pool: free message has references', message.index);
     message.references = 1;
+    if (this.held !== null) this.count(message.index, 1);
     return message;
   }
 
@@ -102,11 +158,8 @@ export class MessagePool {
 
   /** Called by `Message.unref`. */
   release(message: Message): void {
-    if (message.capacity === this.smallSize && this.smallSize !== this.largeSize) {
-      this.freeSmall.push(message);
-    } else {
-      this.freeLarge.push(message);
-    }
+    if (message.index < this.smallCount) this.freeSmall.push(message);
+    else this.freeLarge.push(message);
   }
 }
 
