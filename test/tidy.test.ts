@@ -67,6 +67,7 @@ function rows(rule: Rule, ...names: string[]): [string, Rule][] {
 const EXACT_MATH = new Set(['abs', 'ceil', 'floor', 'trunc', 'sign', 'min', 'max', 'imul', 'clz32', 'fround',
   'round', 'sqrt', 'PI', 'E']);
 
+type Locals = readonly { readonly name: string; readonly from: number; readonly to: number }[];
 type Report = (line: number, rule: Rule, text: string) => void;
 
 function checkFile(path: string, source: string, exceptions = new ExceptionUse([])): Finding[] {
@@ -83,10 +84,11 @@ function checkFile(path: string, source: string, exceptions = new ExceptionUse([
   const tokens = scan(source);
   checkDefaultExport(tokens, report);
   if (!DETERMINISTIC_FOLDERS.has(path.split('/')[0] as string)) return findings;
+  const locals = localRanges(tokens);
   tokens.forEach((token, i) => {
     if (token.kind === 'private') checkPrivate(tokens, i, report);
     else if (token.kind === 'mark') checkMark(tokens, i, report);
-    else if (token.kind === 'name') checkName(tokens, i, report);
+    else if (token.kind === 'name') checkName(tokens, i, locals, report);
   });
   return findings;
 }
@@ -135,7 +137,7 @@ function isGenerator(tokens: readonly Token[], i: number): boolean {
   return startsMember && (tokens[i + 1]?.kind === 'name' || isMark(tokens, i + 1, '['));
 }
 
-function checkName(tokens: readonly Token[], i: number, report: Report): void {
+function checkName(tokens: readonly Token[], i: number, locals: Locals, report: Report): void {
   const token = tokens[i] as Token;
   const { text, line } = token;
   const member = isMark(tokens, i - 1, '.') || isMark(tokens, i - 1, '?.');
@@ -161,7 +163,8 @@ function checkName(tokens: readonly Token[], i: number, report: Report): void {
     report(line, 'for-in', 'for…in');
   }
   const forbidden = FORBIDDEN_GLOBALS.get(text);
-  if (forbidden !== undefined) report(line, forbidden, text);
+  if (forbidden === undefined || isMark(tokens, i + 1, '=')) return; // A field; nobody assigns to a global.
+  if (!locals.some((l) => l.name === text && l.from <= i && i <= l.to)) report(line, forbidden, text);
 }
 
 function checkMath(tokens: readonly Token[], i: number, report: Report): void {
@@ -203,6 +206,48 @@ function isMethodName(tokens: readonly Token[], i: number): boolean {
   return isMark(tokens, end, '{') || isMark(tokens, end, ':');
 }
 
+/**
+ * Uses of a name inside the block or function that declares it are not the global of that name:
+ * `process` is also the word for a client in a history of operations.
+ */
+function localRanges(tokens: readonly Token[]): Locals {
+  const ranges: { name: string; from: number; to: number }[] = [];
+  const open: number[] = []; // Indices of the brackets around the current token.
+  tokens.forEach((token, i) => {
+    if (token.kind === 'mark' && ['(', '[', '{'].includes(token.text)) open.push(i);
+    if (token.kind === 'mark' && [')', ']', '}'].includes(token.text)) open.pop();
+    if (token.kind !== 'name' || !FORBIDDEN_GLOBALS.has(token.text)) return;
+    const before = tokens[i - 1];
+    const outer = open.at(-1) ?? -1;
+    if (before?.kind === 'name' && ['const', 'let', 'var'].includes(before.text)) {
+      const block = isMark(tokens, outer, '(') ? closing(tokens, outer) + 1 : outer; // for (const …) {
+      ranges.push({ name: token.text, from: i, to: block < 0 ? tokens.length : closing(tokens, block) });
+    } else if (isMark(tokens, outer, '(') && (i - 1 === outer || isMark(tokens, i - 1, ','))) {
+      const end = closing(tokens, outer);
+      const typed = isMark(tokens, i + 1, ':') && !isMark(tokens, outer - 1, '?');
+      if (typed || isMark(tokens, end + 1, '=>')) {
+        ranges.push({ name: token.text, from: outer, to: endOfBody(tokens, end) });
+      }
+    }
+  });
+  return ranges;
+}
+
+/** Index of the end of the function whose parameters close at `end`. */
+function endOfBody(tokens: readonly Token[], end: number): number {
+  let i = end + 1;
+  while (i < tokens.length && !isMark(tokens, i, '{') && !isMark(tokens, i, ';')) {
+    if (isMark(tokens, i, '=>') && !isMark(tokens, i + 1, '{')) {
+      for (i++; i < tokens.length; i++) { // An expression: to its comma or to the bracket around it.
+        if (isMark(tokens, i, '(') || isMark(tokens, i, '[') || isMark(tokens, i, '{')) i = closing(tokens, i);
+        else if ([',', ';', ')', ']', '}'].some((text) => isMark(tokens, i, text))) return i;
+      }
+    }
+    i++;
+  }
+  return isMark(tokens, i, '{') ? closing(tokens, i) : i;
+}
+
 function isForIn(tokens: readonly Token[], i: number): boolean {
   if (!isMark(tokens, i + 1, '(')) return false;
   const end = closing(tokens, i + 1);
@@ -237,6 +282,9 @@ suite('tidy', () => {
     ['const p = { ...process };', 'process'],
     ['const p = x ? process : y;', 'process'],
     ['console.log(1);', 'process'],
+    ['function f(): void { if (b) { const process = 1; } g(process.env); }', 'process'],
+    ['function f(process: number): void {} g(process.env);', 'process'],
+    ['g(process, 1); h(process.env);', 'process'],
     ["const f = fetch('x');", 'network'],
     ['const p = Promise.resolve(1);', 'promises'],
     ['let p: Promise<void>;', 'promises'],
@@ -296,6 +344,11 @@ suite('tidy', () => {
     'interface A { process: number; fetch(x: number): void; performance?: string }',
     'class A { private fetch(x: number): void { this.fetch(x); } }',
     'const a = { process: 1, fetch(x: number) { return x; } };',
+    'class A { process = new Int32Array(8); f(): void { this.process[0] = 1; } }',
+    'function f(): void { const process = a[0]; g(process); if (b) g(process + 1); }',
+    'function f(process: number, b: number): void { g(process); }',
+    'xs.forEach((process) => g(process));',
+    'xs.map((process, i) => { if (i) g(process); });',
     'const y = Math.floor(x) + Math.imul(a, b) + Math.max(a, b) + Math.sqrt(x);',
     'const limit = 2 ** 53 - 1;',
     'const y = a * b; const p = { ...a, [b]: a * c };',
