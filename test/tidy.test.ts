@@ -239,7 +239,7 @@ function endOfBody(tokens: readonly Token[], end: number): number {
   while (i < tokens.length && !isMark(tokens, i, '{') && !isMark(tokens, i, ';')) {
     if (isMark(tokens, i, '=>') && !isMark(tokens, i + 1, '{')) {
       for (i++; i < tokens.length; i++) { // An expression: to its comma or to the bracket around it.
-        if (isMark(tokens, i, '(') || isMark(tokens, i, '[') || isMark(tokens, i, '{')) i = closing(tokens, i);
+        if (['(', '[', '{'].some((text) => isMark(tokens, i, text))) i = closing(tokens, i);
         else if ([',', ';', ')', ']', '}'].some((text) => isMark(tokens, i, text))) return i;
       }
     }
