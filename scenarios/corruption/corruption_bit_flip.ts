@@ -1,0 +1,36 @@
+import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, type Scenario } from '../scenario.ts';
+
+/**
+ * Bits rot at rest in journals, grid blocks, replies and superblock copies, within what the fault
+ * atlas keeps recoverable. Restarts make replicas read what has rotted; reads of old events reach
+ * rotten blocks. Everything is found by its checksum and mended from peers.
+ */
+export const corruptionBitFlip: Scenario = {
+  name: 'corruption_bit_flip',
+  category: 'corruption',
+  summary: 'Bits flip at rest in every zone of the disks; each is found and repaired from peers',
+  replicas: [3, 5],
+  clients: [3, 6],
+  operationsPerClient: [50, 80],
+  faultMicros: [18 * SECOND, 25 * SECOND],
+  network: NETWORK,
+  storage: STORAGE_CRASH,
+  faults: {
+    bitRot: { count: [20, 40], targets: ['any'], sectors: [1, 3] },
+    crashes: {
+      count: [3, 6],
+      targets: ['any'],
+      downMicros: [50 * MILLISECOND, 2 * SECOND],
+      downMax: 1,
+    },
+  },
+  workload: { ...WORKLOAD, weights: { ...WORKLOAD.weights, read: 60 } },
+  gates: [
+    { counter: 'fault.bit_rot.applied', min: 5 },
+    { counter: 'fault.bit_rot.observed', min: 1 },
+    { counter: 'fault.crash.applied', min: 1 },
+    { counter: 'replica.commits', min: 40 },
+  ],
+  invariants: CORE_CHECKERS,
+};

@@ -1,0 +1,46 @@
+import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+
+/**
+ * Crashes hit writes of several sectors, and each sector is decided on its own: old, new, or
+ * garbage. Appends are large, so that most prepares and blocks span sectors. A torn tail is
+ * discarded, a torn prepare that others hold is repaired, and no torn byte is ever believed.
+ */
+export const corruptionTornWrite: Scenario = {
+  name: 'corruption_torn_write',
+  category: 'corruption',
+  summary: 'Crashes tear writes of several sectors; no torn prepare or block is ever believed',
+  replicas: [3, 5],
+  clients: [4, 8],
+  operationsPerClient: [40, 60],
+  faultMicros: [15 * SECOND, 22 * SECOND],
+  network: NETWORK,
+  storage: {
+    ...STORAGE_CRASH,
+    writeMeanMicros: [500, 4 * MILLISECOND],
+    lostPpm: [percent(30), percent(70)],
+    tornPpm: percent(90),
+    garbagePpm: [0, percent(30)],
+  },
+  faults: {
+    crashes: {
+      count: [6, 12],
+      targets: ['primary', 'backup', 'any'],
+      downMicros: [20 * MILLISECOND, 3 * SECOND],
+      duringWritePpm: percent(100),
+    },
+  },
+  workload: {
+    ...WORKLOAD,
+    weights: { ...WORKLOAD.weights, append: 90, read: 20 },
+    eventsPerAppend: [4, 16],
+    payloadBytes: [100, 400],
+    thinkMicros: [0, 150 * MILLISECOND],
+  },
+  gates: [
+    { counter: 'fault.crash.applied', min: 3 },
+    { counter: 'fault.torn_write.applied', min: 1, sharePpm: percent(60) },
+    { counter: 'replica.commits', min: 40 },
+  ],
+  invariants: CORE_CHECKERS,
+};

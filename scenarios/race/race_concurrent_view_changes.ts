@@ -1,0 +1,51 @@
+import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+
+/**
+ * Several replicas leave for different views at once: short one-way isolations of the primary and
+ * of its successor, pauses and crashes in the middle of view changes, and loss that keeps votes
+ * apart. Two or more view numbers are alive most of the time.
+ */
+export const raceConcurrentViewChanges: Scenario = {
+  name: 'race_concurrent_view_changes',
+  category: 'race',
+  summary: 'Replicas start different views at the same time; one primary per view, one log',
+  replicas: [3, 5],
+  clients: [3, 6],
+  operationsPerClient: [30, 50],
+  faultMicros: [20 * SECOND, 30 * SECOND],
+  network: {
+    ...NETWORK,
+    delayMinMicros: 1 * MILLISECOND,
+    delayMeanMicros: [1 * MILLISECOND, 14 * MILLISECOND],
+    lossPpm: [percent(5), percent(15)],
+  },
+  storage: STORAGE_CRASH,
+  faults: {
+    partitions: {
+      count: [4, 8],
+      lastsMicros: [2 * SECOND, 7 * SECOND],
+      shapes: ['isolate_primary', 'isolate_next_primary', 'isolate_any', 'uniform_size'],
+      symmetry: 'coin',
+    },
+    pauses: {
+      count: [2, 5],
+      targets: ['primary', 'next_primary'],
+      lastsMicros: [500 * MILLISECOND, 7 * SECOND],
+    },
+    crashes: {
+      count: [1, 4],
+      targets: ['primary', 'next_primary'],
+      downMicros: [100 * MILLISECOND, 4 * SECOND],
+      duringWritePpm: percent(50),
+      downMax: 1,
+    },
+  },
+  workload: { ...WORKLOAD, thinkMicros: [1 * MILLISECOND, 400 * MILLISECOND] },
+  gates: [
+    { counter: 'replica.view_changes', min: 1 },
+    { counter: 'replica.views_live_max', min: 2, sharePpm: percent(80) },
+    { counter: 'replica.commits', min: 20 },
+  ],
+  invariants: CORE_CHECKERS,
+};
