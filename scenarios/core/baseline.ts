@@ -1,7 +1,7 @@
+/** Nothing goes wrong: the ordinary path, checkpoints and wrapping of the journal included. */
 import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
 import { MILLISECOND, SECOND, type Scenario } from '../scenario.ts';
 
-/** Nothing goes wrong: the ordinary path, checkpoints and wrapping of the journal included. */
 export const baseline: Scenario = {
   name: 'baseline',
   category: 'core',

@@ -1,10 +1,10 @@
-import { NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
-
 /**
  * The swarm: every fault class but Byzantine ones, each on in half of the runs, so that faults meet
  * in all combinations and none hides behind another. Source: reference "vopr" 4.7.
  */
+import { NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+
 export const combined: Scenario = {
   name: 'combined',
   category: 'core',

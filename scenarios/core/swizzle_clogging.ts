@@ -1,11 +1,11 @@
-import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
-
 /**
  * Directed links are clogged one by one and released in another order, the primary's above all:
  * messages arrive late and in bursts of the past. Held long enough, a clog costs the primary its
  * view.
  */
+import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+
 export const swizzleClogging: Scenario = {
   name: 'swizzle_clogging',
   category: 'core',

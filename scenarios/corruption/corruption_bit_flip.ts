@@ -1,11 +1,11 @@
-import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, type Scenario } from '../scenario.ts';
-
 /**
  * Bits rot at rest in journals, grid blocks, replies and superblock copies, within what the fault
  * atlas keeps recoverable. Restarts make replicas read what has rotted; reads of old events reach
  * rotten blocks. Everything is found by its checksum and mended from peers.
  */
+import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, type Scenario } from '../scenario.ts';
+
 export const corruptionBitFlip: Scenario = {
   name: 'corruption_bit_flip',
   category: 'corruption',

@@ -1,11 +1,11 @@
-import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
-
 /**
  * Crashes hit writes of several sectors, and each sector is decided on its own: old, new, or
  * garbage. Appends are large, so that most prepares and blocks span sectors. A torn tail is
  * discarded, a torn prepare that others hold is repaired, and no torn byte is ever believed.
  */
+import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+
 export const corruptionTornWrite: Scenario = {
   name: 'corruption_torn_write',
   category: 'corruption',

@@ -1,11 +1,11 @@
-import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
-
 /**
  * Any replica crashes at any time, most often while a write is in flight, and comes back from its
  * disk: at once, in the middle of the view change its death caused, or so late that the others
  * have lapped its journal.
  */
+import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+
 export const crashRecovery: Scenario = {
   name: 'crash_recovery',
   category: 'crash',

@@ -1,10 +1,10 @@
-import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
-
 /**
  * Power loss of the whole cluster under load: every sector that nobody synced may be gone on all
  * replicas at once, and what was acknowledged must still be there.
  */
+import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+
 export const restartAllAtOnce: Scenario = {
   name: 'restart_all_at_once',
   category: 'crash',

@@ -1,10 +1,10 @@
-import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
-import { SECOND, percent, type Scenario } from '../scenario.ts';
-
 /**
  * Messages are lost, doubled and damaged on every link, clients' included: requests and replies
  * come twice or never, and every retry must be answered with the same reply.
  */
+import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
+import { SECOND, percent, type Scenario } from '../scenario.ts';
+
 export const messageLoss: Scenario = {
   name: 'message_loss',
   category: 'network',

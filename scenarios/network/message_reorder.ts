@@ -1,10 +1,10 @@
-import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
-
 /**
  * Exponential delays with a long mean over a small minimum: neighbours overtake each other all the
  * time, duplicates arrive long after, and a closed loop of clients keeps the pipeline full.
  */
+import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+
 export const messageReorder: Scenario = {
   name: 'message_reorder',
   category: 'network',

@@ -1,10 +1,10 @@
-import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
-
 /**
  * A hears B, and B does not hear A: a primary that speaks into the void, a primary that hears
  * nobody, and a bridge that hears both sides of a split.
  */
+import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+
 export const networkPartitionAsymmetric: Scenario = {
   name: 'network_partition_asymmetric',
   category: 'network',

@@ -1,10 +1,10 @@
-import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
-
 /**
  * The cluster falls into two sides, in every split, and the primary alone often enough. Clients
  * still reach both sides, so an isolated primary is asked to commit, and to read, what it may not.
  */
+import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+
 export const networkPartitionSymmetric: Scenario = {
   name: 'network_partition_symmetric',
   category: 'network',

@@ -1,11 +1,11 @@
-import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
-
 /**
  * Several replicas leave for different views at once: short one-way isolations of the primary and
  * of its successor, pauses and crashes in the middle of view changes, and loss that keeps votes
  * apart. Two or more view numbers are alive most of the time.
  */
+import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+
 export const raceConcurrentViewChanges: Scenario = {
   name: 'race_concurrent_view_changes',
   category: 'race',
