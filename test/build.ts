@@ -1,0 +1,28 @@
+/**
+ * `npm run build`: JavaScript and declarations into dist/, for publishing. Node does not strip
+ * types inside node_modules/, so what users install is compiled; the clone itself never needs it.
+ */
+import { spawnSync } from 'node:child_process';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { codeVersion } from '../cli/version.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const DIST = join(ROOT, 'dist');
+
+rmSync(DIST, { recursive: true, force: true });
+const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+const compiled = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+  cwd: ROOT,
+  stdio: 'inherit',
+});
+if (compiled.status !== 0) process.exit(compiled.status ?? 1);
+
+// What bundles and failures name as the code, where there is no git to ask.
+writeFileSync(join(DIST, 'COMMIT'), `${codeVersion().commit}\n`);
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  bin: Record<string, string>;
+};
+for (const path of Object.values(manifest.bin)) chmodSync(join(ROOT, path), 0o755);
+process.stdout.write(`built ${DIST}\n`);
