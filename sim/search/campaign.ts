@@ -10,7 +10,7 @@
 import { hash } from 'node:crypto';
 import seedrandom from 'seedrandom';
 import { assert } from '../../core/assert.ts';
-import { type SeedResult, type SeedViolation } from './seed_result.ts';
+import { type SeedResult, type SeedViolation, type ShareGate } from './seed_result.ts';
 
 /** Seeds `first + (offset + i * stride)` for i in 0..count-1. */
 export interface SeedRange {
@@ -73,6 +73,17 @@ export interface CampaignSummary {
   readonly digest: string;
 }
 
+/** A share is judged when at least this many seeds have run: fewer say little about it. */
+export const SHARE_SEEDS_MIN = 20;
+
+/** One gate that asks for a share of the seeds. */
+interface ShareCount {
+  readonly gate: string;
+  readonly sharePpm: number;
+  met: number;
+  readonly missed: number[];
+}
+
 export interface CampaignOptions {
   readonly scenario: string;
   readonly seeds: SeedRange;
@@ -89,13 +100,13 @@ export class Campaign {
   private readonly violations: CampaignViolation[] = [];
   private readonly vacuous: number[] = [];
   private readonly digest = new CampaignDigest();
+  private readonly shares: ShareCount[] = [];
   private readonly unmet: Record<string, number> = {};
   private readonly checks: Record<string, number> = {};
   private readonly gates: Record<string, number> = {};
   private readonly faults: Record<string, number> = {};
   private position = 0;
   private stopped = false;
-  private passed = 0;
   private events = 0;
   private messages = 0;
   private storageOps = 0;
@@ -156,19 +167,44 @@ export class Campaign {
       this.vacuous.push(result.seed);
       for (const reason of result.unmet) this.unmet[reason] = (this.unmet[reason] ?? 0) + 1;
     } else {
-      this.passed++;
+      // Seeds that count against a share are those that passed: others are reported already.
+      for (const share of result.shares) this.countShare(share, result.seed);
     }
   }
 
+  private countShare({ gate, sharePpm, met }: ShareGate, seed: number): void {
+    let share = this.shares.find((known) => known.gate === gate);
+    if (share === undefined) {
+      share = { gate, sharePpm, met: 0, missed: [] };
+      this.shares.push(share);
+    }
+    if (met) share.met++;
+    else share.missed.push(seed);
+  }
+
+  /** Gates over the batch that too few seeds met. Those that missed them are vacuous then. */
+  private unmetShares(): ShareCount[] {
+    return this.shares.filter((share) => {
+      const count = share.met + share.missed.length;
+      return count >= SHARE_SEEDS_MIN && share.met * 1_000_000 < share.sharePpm * count;
+    });
+  }
+
   summary(): CampaignSummary {
+    const vacuous = new Set(this.vacuous);
+    const unmet = { ...this.unmet };
+    for (const share of this.unmetShares()) {
+      for (const seed of share.missed) vacuous.add(seed);
+      unmet[`${share.gate} in ${share.sharePpm / 10_000} % of the seeds`] = share.missed.length;
+    }
     return {
       scenario: this.scenario,
       first: this.seeds.first,
       count: this.position,
-      passed: this.passed,
+      passed: this.position - this.violations.length - vacuous.size,
       violations: this.violations,
-      vacuous: this.vacuous,
-      unmet: this.unmet,
+      vacuous: [...vacuous].sort((a, b) => a - b),
+      unmet,
       events: this.events,
       messages: this.messages,
       storageOps: this.storageOps,

@@ -29,6 +29,8 @@ export interface SeedResult {
   readonly violation: SeedViolation | null;
   /** What should have happened and did not, in words; empty unless the run was vacuous. */
   readonly unmet: readonly string[];
+  /** Gates that are judged over a batch of seeds, and whether this one met them. */
+  readonly shares: readonly ShareGate[];
   /** Comparisons made, by checker id. */
   readonly checks: Readonly<Record<string, number>>;
   /** How often each thing that the scenario's gate asks for happened. */
@@ -37,6 +39,14 @@ export interface SeedResult {
   readonly faults: Readonly<Record<string, number>>;
   /** Visits of the armed canary's sites. */
   readonly canaryReached: number;
+}
+
+/** What must have happened in a share of the seeds, not in every one. */
+export interface ShareGate {
+  /** In words, with what was asked for. */
+  readonly gate: string;
+  readonly sharePpm: number;
+  readonly met: boolean;
 }
 
 /** Caps on one run; null: the scenario's own. */

@@ -28,6 +28,7 @@ function resultOf(seed: number): SeedResult {
       ? { invariant: 'agreement', message: 'a, b', event: 9, virtualMicros: 4, replicas: [0, 2] }
       : null,
     unmet: seed % 10 === 3 ? ['view_changes >= 1'] : [],
+    shares: [{ gate: 'crashes >= 1', sharePpm: 250_000, met: seed % 4 === 0 }],
     checks: { agreement: seed },
     gates: { view_changes: seed % 3 },
     faults: { crash: 1 },
@@ -72,9 +73,24 @@ test('campaign: stops at its first violation unless told to keep going', () => {
   assert.deepEqual(all.violations.map((v) => v.seed), [7, 17, 27, 37]);
   assert.deepEqual(all.vacuous, [3, 13, 23, 33]);
   assert.deepEqual(all.unmet, { 'view_changes >= 1': 4 });
-  assert.equal(all.passed, 32);
+  assert.equal(all.passed, 32, 'ten of 32 met the gate that asks for a quarter');
   assert.equal(all.events, 40 * 100 + 780);
   assert.equal(all.checks['agreement'], 780);
+});
+
+test('campaign: a gate that too few seeds met makes those vacuous that missed it', () => {
+  const seeds = { first: 0, stride: 1, count: 30 };
+  const campaign = new Campaign({ scenario: 's', seeds, keepGoing: true });
+  for (let i = 0; i < 30; i++) {
+    const met = i % 5 === 0; // 6 of 30; a quarter is asked for.
+    const result = resultOf(i);
+    const shares = [{ gate: 'crashes >= 1', sharePpm: 250_000, met }];
+    campaign.add(i, { ...result, violation: null, unmet: [], shares }, () => {});
+  }
+  const summary = campaign.summary();
+  assert.equal(summary.passed, 6);
+  assert.equal(summary.vacuous.length, 24);
+  assert.deepEqual(summary.unmet, { 'crashes >= 1 in 25 % of the seeds': 24 });
 });
 
 test('campaign: shards hold each seed once, and their digests add up to that of the whole', () => {

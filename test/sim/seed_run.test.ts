@@ -41,6 +41,7 @@ class MadeUpRun implements SeedRun {
       virtualMicros: this.events * 10,
       violation: null,
       unmet: [],
+      shares: [],
       checks: {},
       gates: {},
       faults: {},
