@@ -8,7 +8,7 @@
  * quorum (vsr 9.5): another replica may still have to fetch it, and a crash may bring us back to
  * the checkpoint that needs it.
  *
- *     acquire ──► acquired ──release──► releasedNow ──checkpointCut──► releasedCut ──markDurable──► free
+ *     free ─acquire─► acquired ─release─► releasedNow ─checkpointCut─► releasedCut ─markDurable─► free
  */
 import { assert } from '../assert.ts';
 import { type Region } from '../message/region.ts';
@@ -159,18 +159,25 @@ export class FreeSet {
    * Becomes the set of an opened checkpoint, which is not yet marked durable. Returns the first
    * broken rule, and then stays closed; or null.
    */
-  decode(acquired: Region, acquiredAt: number, released: Region, releasedAt: number): string | null {
+  decode(
+    acquired: Region,
+    acquiredAt: number,
+    released: Region,
+    releasedAt: number,
+  ): string | null {
     this.reset();
     const words = this.acquired.length;
     const a = acquired.words.subarray(acquiredAt >> 2, (acquiredAt >> 2) + words);
     const r = released.words.subarray(releasedAt >> 2, (releasedAt >> 2) + words);
     if (a.length !== words || r.length !== words) return 'free set: too short';
     const tailBits = this.blockCount % 32;
-    if (tailBits !== 0 && (a[words - 1] as number) >>> tailBits !== 0) return 'free set: past the grid';
+    const tail = tailBits === 0 ? 0 : (a[words - 1] as number) >>> tailBits;
+    if (tail !== 0) return 'free set: past the grid';
     let acquiredCount = 0;
     let releasedCount = 0;
     for (let w = 0; w < words; w++) {
-      if (((r[w] as number) & ~(a[w] as number)) !== 0) return 'free set: a free block is released';
+      const stray = (r[w] as number) & ~(a[w] as number);
+      if (stray !== 0) return 'free set: a free block is released';
       acquiredCount += popcount(a[w] as number);
       releasedCount += popcount(r[w] as number);
     }

@@ -6,13 +6,43 @@
  * A missing block is asked of the other replicas, written in place, and handed to those who wait
  * for it. Addresses come from the free set, in the order of `createBlock` calls, never in the order
  * of I/O. Source: reference "vsr" 9.1, 9.5, 10.5.
+ *
+ * On disk a block takes its size rounded up to sectors, zero padded; what follows up to the next
+ * address is left over from earlier blocks and means nothing.
  */
-import { type ChecksumAlgorithm, type ClusterConfig } from '../constants.ts';
+import { assert, ReplicaFatal } from '../assert.ts';
+import { CANARY, canaryIs } from '../canary.ts';
+import { bodyValid, headerValid, seal } from '../checksum.ts';
+import {
+  HEADER_SIZE,
+  PROTOCOL_VERSION,
+  RELEASE,
+  SECTOR_SIZE,
+  type ChecksumAlgorithm,
+  type ClusterConfig,
+} from '../constants.ts';
+import { AT, COMMAND, commandOf, releaseOf, setSize, sizeOf } from '../message/header.ts';
 import { type Message, type MessagePool } from '../message/pool.ts';
-import { type Region } from '../message/region.ts';
-import { type Storage, type StorageResult } from '../ports.ts';
-import { type Zones } from './data_file.ts';
+import {
+  copyWords,
+  equalWords,
+  isZeroWords,
+  readU64,
+  regionOf,
+  writeU64,
+  zeroWords,
+  type Region,
+} from '../message/region.ts';
+import { STORAGE_RESULT, type Storage, type StorageResult } from '../ports.ts';
+import { defineProbe } from '../probe.ts';
+import { BlockCache, cacheBlocks } from './block_cache.ts';
+import { BlockReads, GRID_READS_MAX, READ } from './block_reads.ts';
+import { BlockWants, WANT } from './block_wants.ts';
+import { BlockWrites, OWN_WRITES_MAX, REPAIR_WRITES_MAX, WRITES_MAX } from './block_writes.ts';
+import { blockOffset, roundUp, type Zones } from './data_file.ts';
 import { FreeSet } from './free_set.ts';
+
+export { GRID_READS_MAX };
 
 /** Called from `onStorage` and `onBlock` only, unless a method says otherwise. */
 export interface GridListener {
@@ -51,14 +81,48 @@ export interface GridOptions {
 export const REQUEST_BLOCKS_MAX = 4;
 /** Bytes of one record: checksum 32, address u64, zero 8. */
 export const REQUEST_BLOCK_SIZE = 48;
-/** Reads that may wait at one time, over all callers. */
-export const GRID_READS_MAX = 64;
 /** Writes that `writeBlock` accepts after `canWrite` said true, without asking again. */
 export const GRID_WRITE_BURST_MAX = 32;
+const WRITES_IN_FLIGHT_MAX = 16;
+
+/**
+ * Reads of the disk in flight, by purpose, so that neither a peer that asks without end nor a sync
+ * delays a read that a commit waits for: slots 0..7 waiting reads, 8..11 peers, 12..15 wants.
+ */
+const SLOTS_READ = 0;
+const SLOTS_SERVE = 8;
+const SLOTS_WANT = 12;
+const SLOTS_END = 16;
+
+/** The grid's token: component << 24 | kind << 16 | slot. */
+const COMPONENT = 3;
+const KIND = { read: 0, write: 1, sync: 2 } as const;
+const tokenOf = (kind: number, slot: number): number => (COMPONENT << 24) | (kind << 16) | slot;
+
+const FLUSH = { none: 0, writing: 1, syncing: 2 } as const;
+
+const probeCorrupt = defineProbe('grid: block read corrupt');
+const probeOther = defineProbe('grid: another version of the block on disk');
+const probeReadError = defineProbe('grid: block read error');
+const probeShared = defineProbe('grid: one disk read for several readers');
+const probeFromWrite = defineProbe('grid: read served from a write in flight');
+const probeReadWaits = defineProbe('grid: read waits for a slot');
+const probeReadLost = defineProbe('grid: waiting read lost its block');
+const probeWriteQueue = defineProbe('grid: write waits for a slot');
+const probeWriteFull = defineProbe('grid: write queue full');
+const probeWriteBlocked = defineProbe('grid: write waits for a read or write of its address');
+const probeRepaired = defineProbe('grid: block repaired from peer');
+const probeRepairFull = defineProbe('grid: repair refused, too many repair writes');
+const probeRepairOld = defineProbe('grid: older block not written over a newer one');
+const probeUnwanted = defineProbe('grid: block refused, not wanted');
+const probeServeNone = defineProbe('grid: no intact copy for a peer');
+const probeServeBusy = defineProbe('grid: too many blocks being served');
+const probeWantLocal = defineProbe('grid: wanted block verified on disk');
+const probeWantDropped = defineProbe('grid: wanted block freed before it came');
 
 /** Pool messages of at least `blockSize` that one grid may hold at one time. */
 export function gridMessagesMax(config: ClusterConfig): number {
-  throw new Error(`not yet ${config.blockSize}`);
+  return cacheBlocks(config.blockSize) + WRITES_MAX + SLOTS_END;
 }
 
 export class Grid {
@@ -66,9 +130,50 @@ export class Grid {
   /** Bytes of content that a block holds after its header. */
   readonly blockBodyMax: number;
 
+  private readonly config: ClusterConfig;
+  private readonly zones: Zones;
+  private readonly storage: Storage;
+  private readonly pool: MessagePool;
+  private readonly cluster: Region;
+  private readonly algorithm: ChecksumAlgorithm;
+  private readonly listener: GridListener;
+
+  private readonly cache: BlockCache;
+  private readonly writes = new BlockWrites();
+  private readonly reads = new BlockReads();
+  private readonly wants: BlockWants;
+
+  // Reads of the disk in flight, index: slot.
+  private readonly slotMessages: (Message | null)[] = [];
+  private readonly slotAddresses = new Uint32Array(SLOTS_END);
+  private readonly slotChecksums = regionOf(new Uint8Array(SLOTS_END * 32));
+  private readonly slotTokens = new Float64Array(SLOTS_END);
+  /** 0: nobody waits for this read any more. */
+  private readonly slotLive = new Uint8Array(SLOTS_END);
+
+  private syncInFlight = false;
+  private flushState: number = FLUSH.none;
+  /** Number of the last write that the flush covers. */
+  private flushNumber = 0;
+  /** Wants finished since the last `gridWantsDone`, not known to be durable. */
+  private wantsUnsynced = false;
+  /** `wants.finishedCount` that the sync in flight makes durable; -1: it is not for wants. */
+  private syncFinished = -1;
+
   constructor(options: GridOptions) {
-    this.freeSet = new FreeSet(options.config.gridBlocks);
-    this.blockBodyMax = options.config.blockSize - 256;
+    const { config } = options;
+    this.config = config;
+    this.zones = options.zones;
+    this.storage = options.storage;
+    this.pool = options.pool;
+    this.cluster = options.cluster;
+    this.algorithm = options.checksumAlgorithm;
+    this.listener = options.listener;
+    this.freeSet = new FreeSet(config.gridBlocks);
+    this.blockBodyMax = config.blockSize - HEADER_SIZE;
+    this.cache = new BlockCache(cacheBlocks(config.blockSize));
+    this.wants = new BlockWants(config.gridBlocks);
+    for (let i = 0; i < SLOTS_END; i++) this.slotMessages.push(null);
   }
 
   // --- Writing ---
@@ -80,12 +185,35 @@ export class Grid {
    * Throws `ReplicaFatal` 'grid-full'; ask `freeSet.freeCount` (equal on all replicas) before.
    */
   createBlock(type: number, snapshotOp: number): Message {
-    throw new Error(`not yet ${type} ${snapshotOp}`);
+    return this.createBlockAt(this.acquire(), type, snapshotOp);
+  }
+
+  /** An address for a later `createBlockAt`. Throws as `createBlock`. */
+  acquire(): number {
+    const address = this.freeSet.acquire();
+    if (address === 0) {
+      throw new ReplicaFatal(
+        'grid-full',
+        `Cannot create a block: all ${this.config.gridBlocks} blocks of the data file are in use; ` +
+          'format with more',
+      );
+    }
+    return address;
   }
 
   /** As `createBlock`, at an address that the caller acquired before. */
   createBlockAt(address: number, type: number, snapshotOp: number): Message {
-    throw new Error(`not yet ${address} ${type} ${snapshotOp}`);
+    assert(this.freeSet.isAcquired(address), 'grid: block at a free address', address);
+    const block = this.pool.acquire(this.config.blockSize);
+    zeroWords(block, 0, HEADER_SIZE);
+    copyWords(this.cluster, 0, block, AT.cluster, 16);
+    block.fields.setUint32(AT.release, RELEASE, true);
+    block.fields.setUint16(AT.protocol, PROTOCOL_VERSION, true);
+    block.fields.setUint8(AT.command, COMMAND.block);
+    writeU64(block, AT.blockAddress, address);
+    writeU64(block, AT.blockSnapshot, snapshotOp);
+    block.fields.setUint8(AT.blockType, type);
+    return block;
   }
 
   /**
@@ -95,29 +223,66 @@ export class Grid {
    * `GRID_WRITE_BURST_MAX` writes ago.
    */
   writeBlock(message: Message, size: number): void {
-    throw new Error(`not yet ${message.index} ${size}`);
+    assert(size >= HEADER_SIZE && size <= this.config.blockSize, 'grid: block size', size);
+    const address = readU64(message, AT.blockAddress);
+    assert(this.freeSet.isAcquired(address), 'grid: write of a free address', address);
+    assert(!this.freeSet.isReleased(address), 'grid: write of a released address', address);
+    setSize(message, size);
+    message.bytes.fill(0, size, roundUp(size, SECTOR_SIZE));
+    seal(this.algorithm, message);
+
+    // Whatever state sync wanted at this address is not part of the state any more.
+    if (this.wants.state(address) !== WANT.none) this.dropWant(address);
+    this.cache.put(address, message);
+    this.writes.add(address, message.ref(), false);
+    this.startWrites();
   }
 
   /** True when `GRID_WRITE_BURST_MAX` more writes fit. */
   canWrite(): boolean {
-    throw new Error('not yet');
+    if (this.writes.ownCount + GRID_WRITE_BURST_MAX <= OWN_WRITES_MAX) return true;
+    probeWriteFull.hits++;
+    return false;
   }
 
   /** One at a time. -> `gridFlushed`, never from here. */
   flush(): void {
-    throw new Error('not yet');
+    assert(this.flushState === FLUSH.none, 'grid: flush while flushing');
+    this.flushState = FLUSH.writing;
+    this.flushNumber = this.writes.lastNumber;
+    this.startSync();
   }
 
   // --- Checkpoints ---
 
-  /** `freeSet.checkpointCut`, and wanted blocks that were released are wanted no more. */
+  /**
+   * `freeSet.checkpointCut`, and released blocks are wanted no more: the checkpoint being written,
+   * from which we would resume, does not refer to them.
+   */
   checkpointCut(): void {
-    throw new Error('not yet');
+    this.freeSet.checkpointCut();
+    if (this.wants.count === 0) return;
+    for (let address = 1; address <= this.config.gridBlocks; address++) {
+      if (this.wants.state(address) === WANT.none) continue;
+      if (this.freeSet.isReleasedCut(address)) this.dropWant(address);
+    }
+    this.startSync();
   }
 
   /** `freeSet.markDurable`; waiting reads of blocks that it frees end in `gridReadLost`. */
   markCheckpointDurable(): void {
-    throw new Error('not yet');
+    const { reads } = this;
+    for (let i = 0; i < GRID_READS_MAX && reads.count > 0; i++) {
+      if (reads.state(i) === READ.none) continue;
+      if (this.freeSet.isReleasedCut(reads.addresses[i] as number)) reads.set(i, READ.lost);
+    }
+    this.freeSet.markDurable();
+    for (let i = 0; i < GRID_READS_MAX && reads.count > 0; i++) {
+      if (reads.state(i) !== READ.lost) continue;
+      reads.set(i, READ.none);
+      probeReadLost.hits++;
+      this.listener.gridReadLost(reads.tokens[i] as number);
+    }
   }
 
   // --- Reading ---
@@ -126,44 +291,73 @@ export class Grid {
    * The block, if it is in memory: borrowed, `ref()` to keep. Otherwise null, and
    * `gridRead(token, block)` follows, after a repair if need be; never from here.
    * `token` is the caller's; several reads may share one. Requires: `readsAvailable() > 0`, and a
-   * reference that is current: after `markCheckpointDurable` older references must be looked up again.
+   * reference that is current: after `markCheckpointDurable` look up older references again.
    */
   read(address: number, checksum: Region, checksumAt: number, token: number): Message | null {
-    throw new Error(`not yet ${address} ${checksum.bytes.length} ${checksumAt} ${token}`);
+    assert(address >= 1 && address <= this.config.gridBlocks, 'grid: read address', address);
+    if (this.freeSet.opened) {
+      assert(this.freeSet.isAcquired(address), 'grid: read of a free block', address);
+    }
+    const block = this.inMemory(address, checksum, checksumAt);
+    if (block !== null) return block;
+    this.reads.add(address, checksum, checksumAt, token);
+    this.startReads();
+    return null;
   }
 
   readsAvailable(): number {
-    throw new Error('not yet');
+    return GRID_READS_MAX - this.reads.count;
   }
 
   /** Forgets all waiting reads with this token. */
   cancelRead(token: number): void {
-    throw new Error(`not yet ${token}`);
+    for (let i = 0; i < GRID_READS_MAX; i++) {
+      if (this.reads.state(i) === READ.none || this.reads.tokens[i] !== token) continue;
+      this.reads.set(i, READ.none);
+    }
   }
 
   /**
-   * State sync (and scrubbing): verifies the copy on disk, and fetches the block if that fails.
-   * One want an address; a new one replaces it. -> `gridWantsDone` once nothing is wanted.
+   * State sync: verifies the copy on disk (not the one in memory), and fetches the block if that
+   * fails. One want an address; a new one replaces it. -> `gridWantsDone` once nothing is wanted.
    */
   want(address: number, checksum: Region, checksumAt: number): void {
-    throw new Error(`not yet ${address} ${checksum.bytes.length} ${checksumAt}`);
+    assert(address >= 1 && address <= this.config.gridBlocks, 'grid: want address', address);
+    this.wants.add(address, checksum, checksumAt);
+    this.wantsUnsynced = true;
+    this.startWants();
   }
 
   /** 0: nothing wanted, and all that was wanted is durable. */
   get wantCount(): number {
-    throw new Error('not yet');
+    return this.wants.count + (this.wantsUnsynced ? 1 : 0);
   }
 
   // --- Repair ---
 
   /** Blocks that only a peer can give. */
   get missingCount(): number {
-    throw new Error('not yet');
+    return this.reads.missingCount + this.wants.missingCount;
   }
 
-  /** Writes up to 4 records from byte 256 on, and returns how many. Rotates over what is missing. */
+  /**
+   * Writes up to 4 records from byte 256 on, and returns how many. Rotates over what is missing;
+   * when both kinds wait, half of the records are for reads, half for state sync.
+   */
   fillRequestBlocks(message: Region): number {
-    throw new Error(`not yet ${message.bytes.length}`);
+    const half = REQUEST_BLOCKS_MAX / 2;
+    const wantsShare = Math.min(half, this.wants.missingCount);
+    let count = 0;
+    for (let n = this.reads.missingCount; n > 0 && count < REQUEST_BLOCKS_MAX - wantsShare; n--) {
+      const i = this.reads.nextMissing();
+      const { addresses, checksums } = this.reads;
+      count = addRecord(message, count, addresses[i] as number, checksums, i * 32);
+    }
+    for (let n = this.wants.missingCount; n > 0 && count < REQUEST_BLOCKS_MAX; n--) {
+      const address = this.wants.nextMissing();
+      count = addRecord(message, count, address, this.wants.checksums, address * 32);
+    }
+    return count;
   }
 
   /**
@@ -171,12 +365,73 @@ export class Grid {
    * wanted, or no room to write it: it will be asked for again).
    */
   onBlock(message: Message): boolean {
-    throw new Error(`not yet ${message.index}`);
+    const address = readU64(message, AT.blockAddress);
+    const size = sizeOf(message);
+    if (!(address >= 1 && address <= this.config.gridBlocks)) return false;
+    if (commandOf(message) !== COMMAND.block || releaseOf(message) > RELEASE) return false;
+    if (size < HEADER_SIZE || size > this.config.blockSize) return false;
+
+    const { reads, wants } = this;
+    let wanted = wants.is(address, WANT.missing, message, AT.checksum);
+    let atAddress = wants.state(address) === WANT.missing;
+    for (let i = 0; i < GRID_READS_MAX && reads.missingCount > 0; i++) {
+      if (reads.is(i, READ.missing, address, message, AT.checksum)) wanted = true;
+      if (reads.state(i) === READ.missing && reads.addresses[i] === address) atAddress = true;
+    }
+    const anyVersion = !wanted && atAddress && canaryIs(CANARY.repairWithoutChecksum);
+    if (!wanted && !anyVersion) {
+      probeUnwanted.hits++;
+      return false;
+    }
+    if (this.writes.repairCount === REPAIR_WRITES_MAX) {
+      probeRepairFull.hits++;
+      return false;
+    }
+
+    // Copied: the message is shared with the network and ends anywhere, a block is whole sectors.
+    const block = this.pool.acquire(this.config.blockSize);
+    block.bytes.set(message.bytes.subarray(0, size));
+    block.bytes.fill(0, size, roundUp(size, SECTOR_SIZE));
+    probeRepaired.hits++;
+    const missingWant = wants.state(address) === WANT.missing;
+    if (!missingWant && this.knownSnapshot(address) > readU64(block, AT.blockSnapshot)) {
+      // Only someone with an old reference can want it; it must not replace its successor.
+      probeRepairOld.hits++;
+    } else {
+      this.cache.put(address, block);
+      this.writes.add(address, block.ref(), true);
+      if (missingWant) wants.set(address, WANT.writing);
+    }
+    for (let i = 0; i < GRID_READS_MAX; i++) {
+      const same = reads.is(i, READ.missing, address, block, AT.checksum);
+      const any = anyVersion && reads.state(i) === READ.missing && reads.addresses[i] === address;
+      if (same || any) reads.set(i, READ.delivering);
+    }
+    this.deliver(block);
+    block.unref();
+    this.startWrites();
+    return true;
   }
 
   /** -> `gridBlockServed`; null at once when too many are being served. */
   serveBlock(address: number, checksum: Region, checksumAt: number, token: number): void {
-    throw new Error(`not yet ${address} ${checksum.bytes.length} ${checksumAt} ${token}`);
+    if (!(address >= 1 && address <= this.config.gridBlocks)) {
+      this.listener.gridBlockServed(token, null);
+      return;
+    }
+    const block = this.inMemory(address, checksum, checksumAt);
+    if (block !== null || this.writes.newest(address) !== null) {
+      this.listener.gridBlockServed(token, block);
+      return;
+    }
+    const slot = this.freeSlot(SLOTS_SERVE, SLOTS_WANT);
+    if (slot === -1) {
+      probeServeBusy.hits++;
+      this.listener.gridBlockServed(token, null);
+      return;
+    }
+    this.slotTokens[slot] = token;
+    this.startSlot(slot, address, checksum, checksumAt);
   }
 
   /**
@@ -184,10 +439,324 @@ export class Grid {
    * the free set. Writes and a flush in progress go on.
    */
   reset(): void {
-    throw new Error('not yet');
+    this.reads.clear();
+    this.wants.clear();
+    this.slotLive.fill(0);
+    this.wantsUnsynced = false;
+    this.syncFinished = -1;
+    this.freeSet.reset();
   }
 
+  // --- Completions ---
+
   onStorage(token: number, result: StorageResult): void {
-    throw new Error(`not yet ${token} ${result}`);
+    assert(token >>> 24 === COMPONENT, 'grid: token', token);
+    const kind = (token >>> 16) & 0xff;
+    const slot = token & 0xffff;
+    if (kind === KIND.write) this.blockWritten(slot, result);
+    else if (kind === KIND.read) this.slotRead(slot, result);
+    else this.synced(result);
+    this.startWrites();
+    this.startReads();
+    this.startWants();
+    this.startSync();
   }
+
+  private blockWritten(i: number, result: StorageResult): void {
+    if (result !== STORAGE_RESULT.ok) {
+      throw new ReplicaFatal(
+        'storage-write',
+        `Cannot write block ${this.writes.addresses[i]}: result ${result} of storage; check the disk`,
+      );
+    }
+    const address = this.writes.addresses[i] as number;
+    const repair = this.writes.repairs[i] === 1;
+    this.writes.complete(i).unref();
+    // A later write of this address, if there is one, is what the want waits for.
+    const last = this.writes.newest(address) === null;
+    if (repair && last && this.wants.state(address) === WANT.writing) this.wants.finish(address);
+    this.listener.gridWriteDone();
+  }
+
+  private slotRead(slot: number, result: StorageResult): void {
+    const message = this.slotMessages[slot] as Message;
+    this.slotMessages[slot] = null;
+    if (this.slotLive[slot] === 1) {
+      const address = this.slotAddresses[slot] as number;
+      const valid = result === STORAGE_RESULT.ok && this.isBlock(message, address, slot);
+      const missingBefore = this.missingCount;
+      if (slot >= SLOTS_WANT) this.wantVerified(slot, address, valid);
+      else if (slot >= SLOTS_SERVE) this.blockServed(slot, message, valid, result);
+      else if (valid) this.blockRead(slot, address, message);
+      else this.blockMissing(slot, address, message, result);
+      if (missingBefore === 0 && this.missingCount > 0) this.listener.gridRepairWanted();
+    }
+    message.unref();
+  }
+
+  private blockRead(slot: number, address: number, block: Message): void {
+    // A write that waits for this very read will be the newer content.
+    if (this.writes.newest(address) === null) this.cache.put(address, block);
+    for (let i = 0; i < GRID_READS_MAX; i++) {
+      if (this.readsSlot(i, slot)) this.reads.set(i, READ.delivering);
+    }
+    this.deliver(block);
+  }
+
+  private blockMissing(
+    slot: number,
+    address: number,
+    message: Message,
+    result: StorageResult,
+  ): void {
+    let snapshot = -1;
+    if (result !== STORAGE_RESULT.ok) {
+      probeReadError.hits++;
+    } else if (this.isSound(message, address)) {
+      probeOther.hits++;
+      snapshot = readU64(message, AT.blockSnapshot);
+    } else {
+      probeCorrupt.hits++;
+    }
+    // Fetched for state sync while we read the old copy.
+    const block = this.inMemory(address, this.slotChecksums, slot * 32);
+    for (let i = 0; i < GRID_READS_MAX; i++) {
+      if (!this.readsSlot(i, slot)) continue;
+      this.reads.diskSnapshots[i] = snapshot;
+      this.reads.set(i, block === null ? READ.missing : READ.delivering);
+    }
+    if (block !== null) this.deliver(block);
+  }
+
+  private blockServed(slot: number, block: Message, valid: boolean, result: StorageResult): void {
+    const token = this.slotTokens[slot] as number;
+    let intact = valid;
+    if (!valid && result === STORAGE_RESULT.ok) {
+      const address = this.slotAddresses[slot] as number;
+      intact = this.isSound(block, address) && canaryIs(CANARY.repairWithoutChecksum);
+    }
+    if (!intact) probeServeNone.hits++;
+    this.listener.gridBlockServed(token, intact ? block : null);
+  }
+
+  private wantVerified(slot: number, address: number, valid: boolean): void {
+    if (!this.wants.is(address, WANT.verifying, this.slotChecksums, slot * 32)) return;
+    if (valid) {
+      probeWantLocal.hits++;
+      this.wants.finish(address);
+    } else {
+      this.wants.set(address, WANT.missing);
+    }
+  }
+
+  private synced(result: StorageResult): void {
+    if (result !== STORAGE_RESULT.ok) {
+      // What the sync covered is unknown for ever; a second one would report success for lost data.
+      throw new ReplicaFatal('storage-sync', `Cannot sync blocks: result ${result} of storage; check the disk`);
+    }
+    this.syncInFlight = false;
+    const { wants } = this;
+    const wantsDone = this.syncFinished === wants.finishedCount && wants.count === 0;
+    this.syncFinished = -1;
+    if (wantsDone) this.wantsUnsynced = false;
+    if (this.flushState === FLUSH.syncing) {
+      this.flushState = FLUSH.none;
+      this.listener.gridFlushed();
+    }
+    if (wantsDone && this.wantCount === 0) this.listener.gridWantsDone();
+  }
+
+  /** To every read marked `delivering`. A callback may read, write, cancel and reset. */
+  private deliver(block: Message): void {
+    block.ref();
+    for (let i = 0; i < GRID_READS_MAX; i++) {
+      if (this.reads.state(i) !== READ.delivering) continue;
+      this.reads.set(i, READ.none);
+      this.listener.gridRead(this.reads.tokens[i] as number, block);
+    }
+    block.unref();
+  }
+
+  // --- Starting I/O ---
+
+  private startWrites(): void {
+    const { writes } = this;
+    for (let i = writes.nextQueued(0); i !== -1; i = writes.nextQueued(writes.numberOf(i))) {
+      if (writes.inFlight === WRITES_IN_FLIGHT_MAX) {
+        probeWriteQueue.hits++;
+        return;
+      }
+      const address = writes.addresses[i] as number;
+      if (writes.isInFlight(address) || this.isReading(address)) {
+        probeWriteBlocked.hits++;
+        continue;
+      }
+      const block = writes.messages[i] as Message;
+      writes.start(i);
+      const bytes = prefixOf(block, roundUp(sizeOf(block), SECTOR_SIZE));
+      const offset = blockOffset(this.zones, this.config, address);
+      this.storage.write(offset, bytes, tokenOf(KIND.write, i));
+    }
+  }
+
+  private startReads(): void {
+    const { reads } = this;
+    if (reads.count === 0) return;
+    for (let i = reads.nextDisk(0); i !== -1; i = reads.nextDisk(reads.numberOf(i))) {
+      const address = reads.addresses[i] as number;
+      if (this.writes.newest(address) !== null) continue; // Its completion starts this read.
+      if (this.isSlotReading(i)) continue;
+      const slot = this.freeSlot(SLOTS_READ, SLOTS_SERVE);
+      if (slot === -1) {
+        probeReadWaits.hits++;
+        return;
+      }
+      this.startSlot(slot, address, reads.checksums, i * 32);
+    }
+  }
+
+  private startWants(): void {
+    const { wants } = this;
+    for (let n = wants.unverifiedCount; n > 0; n--) {
+      const slot = this.freeSlot(SLOTS_WANT, SLOTS_END);
+      if (slot === -1) return;
+      const address = wants.nextUnverified();
+      if (this.writes.newest(address) !== null) continue;
+      wants.set(address, WANT.verifying);
+      this.startSlot(slot, address, wants.checksums, address * 32);
+    }
+  }
+
+  private startSlot(slot: number, address: number, checksum: Region, checksumAt: number): void {
+    const message = this.pool.acquire(this.config.blockSize);
+    this.slotMessages[slot] = message;
+    this.slotAddresses[slot] = address;
+    copyWords(checksum, checksumAt, this.slotChecksums, slot * 32, 32);
+    this.slotLive[slot] = 1;
+    const bytes = prefixOf(message, this.config.blockSize);
+    const offset = blockOffset(this.zones, this.config, address);
+    this.storage.read(offset, bytes, tokenOf(KIND.read, slot));
+  }
+
+  /** One sync at a time, for whoever waits: it covers what had completed when it started. */
+  private startSync(): void {
+    if (this.syncInFlight) return;
+    const flush =
+      this.flushState === FLUSH.writing && this.writes.completeUpTo() >= this.flushNumber;
+    const wants = this.wantsUnsynced && this.wants.count === 0;
+    if (!flush && !wants) return;
+    if (flush) this.flushState = FLUSH.syncing;
+    this.syncFinished = wants ? this.wants.finishedCount : -1;
+    this.syncInFlight = true;
+    this.storage.sync(tokenOf(KIND.sync, 0));
+  }
+
+  // --- Computing ---
+
+  private inMemory(address: number, checksum: Region, checksumAt: number): Message | null {
+    const block = this.cache.get(address, checksum, checksumAt);
+    if (block !== null) return block;
+    const written = this.writes.newest(address);
+    if (written === null) return null;
+    if (!equalWords(written, AT.checksum, checksum, checksumAt, 32)) return null;
+    probeFromWrite.hits++;
+    return written;
+  }
+
+  /** Is it the block that slot's checksum means, whole? */
+  private isBlock(message: Message, address: number, slot: number): boolean {
+    // The expected checksum comes from the parent: a sound block of another version is no answer.
+    if (!equalWords(message, AT.checksum, this.slotChecksums, slot * 32, 32)) return false;
+    return this.isSound(message, address);
+  }
+
+  /** A block of this cluster and this address whose checksums and padding hold. */
+  private isSound(message: Message, address: number): boolean {
+    if (!headerValid(this.algorithm, message)) return false;
+    if (commandOf(message) !== COMMAND.block) return false;
+    if (!equalWords(message, AT.cluster, this.cluster, 0, 16)) return false;
+    if (readU64(message, AT.blockAddress) !== address) return false;
+    const size = sizeOf(message);
+    if (size < HEADER_SIZE || size > this.config.blockSize) return false;
+    return bodyValid(this.algorithm, message) && isPadded(message, size);
+  }
+
+  /** Newest snapshot of the address that we know to exist here, -1 if none. */
+  private knownSnapshot(address: number): number {
+    let snapshot = this.cache.snapshotOf(address);
+    const written = this.writes.newest(address);
+    if (written !== null) snapshot = Math.max(snapshot, readU64(written, AT.blockSnapshot));
+    for (let i = 0; i < GRID_READS_MAX; i++) {
+      if (this.reads.state(i) !== READ.missing || this.reads.addresses[i] !== address) continue;
+      snapshot = Math.max(snapshot, this.reads.diskSnapshots[i] as number);
+    }
+    return snapshot;
+  }
+
+  private dropWant(address: number): void {
+    probeWantDropped.hits++;
+    this.wants.finish(address);
+    this.startSync();
+  }
+
+  /** Does read i wait for what the slot reads? */
+  private readsSlot(i: number, slot: number): boolean {
+    const address = this.slotAddresses[slot] as number;
+    return this.reads.is(i, READ.disk, address, this.slotChecksums, slot * 32);
+  }
+
+  private isSlotReading(i: number): boolean {
+    for (let slot = SLOTS_READ; slot < SLOTS_SERVE; slot++) {
+      if (this.slotMessages[slot] === null || this.slotLive[slot] === 0) continue;
+      if (!this.readsSlot(i, slot)) continue;
+      probeShared.hits++;
+      return true;
+    }
+    return false;
+  }
+
+  /** Also a read that nobody waits for any more: the storage still fills its buffer. */
+  private isReading(address: number): boolean {
+    for (let slot = 0; slot < SLOTS_END; slot++) {
+      if (this.slotMessages[slot] !== null && this.slotAddresses[slot] === address) return true;
+    }
+    return false;
+  }
+
+  private freeSlot(from: number, to: number): number {
+    for (let slot = from; slot < to; slot++) if (this.slotMessages[slot] === null) return slot;
+    return -1;
+  }
+}
+
+/** Zero from `size` to the end of its sector. */
+function isPadded(message: Message, size: number): boolean {
+  const words = roundUp(size, 4);
+  for (let i = size; i < words; i++) if (message.bytes[i] !== 0) return false;
+  return isZeroWords(message, words, roundUp(size, SECTOR_SIZE) - words);
+}
+
+/** A view is made only for a block in a larger slot: once per block, next to a disk access. */
+function prefixOf(message: Message, length: number): Uint8Array {
+  return length === message.capacity ? message.bytes : message.bytes.subarray(0, length);
+}
+
+/** Appends a record unless the block is asked for already (several reads wait for it). */
+function addRecord(
+  message: Region,
+  count: number,
+  address: number,
+  checksum: Region,
+  checksumAt: number,
+): number {
+  for (let i = 0; i < count; i++) {
+    const at = HEADER_SIZE + i * REQUEST_BLOCK_SIZE;
+    if (readU64(message, at + 32) !== address) continue;
+    if (equalWords(message, at, checksum, checksumAt, 32)) return count;
+  }
+  const at = HEADER_SIZE + count * REQUEST_BLOCK_SIZE;
+  copyWords(checksum, checksumAt, message, at, 32);
+  writeU64(message, at + 32, address);
+  zeroWords(message, at + 40, 8);
+  return count + 1;
 }
