@@ -18,12 +18,15 @@ export class Message implements Region {
   readonly fields: DataView;
   readonly words: Uint32Array;
   references = 0;
+  /** The view that `sectors` made last. */
+  private sectorsView: Uint8Array;
 
   constructor(pool: MessagePool, index: number, bytes: Uint8Array) {
     assert(bytes.byteOffset % 4096 === 0, 'message: unaligned slot', bytes.byteOffset);
     this.pool = pool;
     this.index = index;
     this.bytes = bytes;
+    this.sectorsView = bytes;
     this.fields = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
   }
@@ -31,6 +34,14 @@ export class Message implements Region {
   /** Bytes this slot can hold: header and body. */
   get capacity(): number {
     return this.bytes.byteLength;
+  }
+
+  /** The whole sectors that hold the first `size` bytes, for I/O; the last view is remembered. */
+  sectors(size: number): Uint8Array {
+    const length = Math.ceil(size / 4096) * 4096;
+    assert(length <= this.bytes.byteLength, 'message: sectors past the slot', size);
+    if (this.sectorsView.byteLength !== length) this.sectorsView = this.bytes.subarray(0, length);
+    return this.sectorsView;
   }
 
   ref(): this {
@@ -73,6 +84,9 @@ export class MessagePool {
   private readonly freeSmall: Message[] = [];
   private readonly freeLarge: Message[] = [];
   private readonly smallCount: number;
+  /** Messages below these have been used since the last `reset`, small and large. */
+  private smallUsed = 0;
+  private largeUsed = 0;
 
   constructor(options: MessagePoolOptions) {
     this.smallSize = options.smallSize;
@@ -94,8 +108,12 @@ export class MessagePool {
     this.reset();
   }
 
-  /** All messages free, in their first order, whoever held them: for a new run in old memory. */
+  /** All messages free and zero, in their first order: a new run in old memory. */
   reset(): void {
+    for (let i = 0; i < this.smallUsed; i++) this.messages[i]?.words.fill(0);
+    for (let i = this.smallCount; i < this.largeUsed; i++) this.messages[i]?.words.fill(0);
+    this.smallUsed = 0;
+    this.largeUsed = this.smallCount;
     this.freeSmall.length = 0;
     this.freeLarge.length = 0;
     this.held?.fill(0);
@@ -147,8 +165,16 @@ export class MessagePool {
     assert(message !== undefined, 'pool: exhausted', size);
     assert(message.references === 0, 'pool: free message has references', message.index);
     message.references = 1;
+    if (message.index < this.smallCount) this.smallUsed = Math.max(this.smallUsed, message.index + 1);
+    else this.largeUsed = Math.max(this.largeUsed, message.index + 1);
     if (this.held !== null) this.count(message.index, 1);
     return message;
+  }
+
+  /** How many times `acquire(size)` would succeed now. What arrives from outside asks first. */
+  available(size: number): number {
+    if (size > this.smallSize) return this.freeLarge.length;
+    return this.freeSmall.length + this.freeLarge.length;
   }
 
   /** Messages that could be acquired now, both classes. */
