@@ -40,8 +40,9 @@ export class Agreement implements Checker {
       return;
     }
     const same =
-      history.prepare.low === history.prepares[op * 2] &&
-      history.prepare.high === history.prepares[op * 2 + 1];
+      equalWords(prepare, 0, history.headers, at, HEADER_SIZE) &&
+      history.body.low === history.bodies[op * 2] &&
+      history.body.high === history.bodies[op * 2 + 1];
     if (!same) {
       const where = equalWords(prepare, 0, history.headers, at, HEADER_SIZE) ? 'body' : 'header';
       this.context.fail(

@@ -2,6 +2,8 @@
  * What each client is waiting for: one call in flight a client, with a copy of its body and the
  * true time at which it began. Kept once, so that no checker copies request bodies for itself.
  */
+import { regionOf, type Region } from '../core/message/region.ts';
+
 const BODY_INITIAL = 1024;
 
 export class OpenCalls {
@@ -10,7 +12,7 @@ export class OpenCalls {
   readonly operation: Uint8Array;
   /** True virtual time in microseconds. */
   readonly calledAt: Float64Array;
-  readonly bodies: Uint8Array[] = [];
+  readonly bodies: Region[] = [];
   readonly bodyLength: Uint32Array;
   openCount = 0;
 
@@ -19,7 +21,9 @@ export class OpenCalls {
     this.operation = new Uint8Array(clientCount);
     this.calledAt = new Float64Array(clientCount);
     this.bodyLength = new Uint32Array(clientCount);
-    for (let i = 0; i < clientCount; i++) this.bodies.push(new Uint8Array(BODY_INITIAL));
+    for (let i = 0; i < clientCount; i++) {
+      this.bodies.push(regionOf(new Uint8Array(BODY_INITIAL)));
+    };
   }
 
   called(client: number, operation: number, body: Uint8Array, now: number): void {
@@ -27,12 +31,12 @@ export class OpenCalls {
     this.open[client] = 1;
     this.operation[client] = operation;
     this.calledAt[client] = now;
-    let copy = this.bodies[client] as Uint8Array;
-    if (copy.length < body.length) {
-      copy = new Uint8Array(body.length * 2);
+    let copy = this.bodies[client] as Region;
+    if (copy.bytes.length < body.length) {
+      copy = regionOf(new Uint8Array(body.length * 4)); // A multiple of 4, whatever the length.
       this.bodies[client] = copy;
     }
-    copy.set(body);
+    copy.bytes.set(body);
     this.bodyLength[client] = body.length;
   }
 

@@ -1,7 +1,7 @@
 /**
  * The canonical history: one list of committed prepares, fixed by the first replica that commits
- * each op. It holds the whole header, a fingerprint of all bytes of the prepare, and a fingerprint
- * of the reply. Checkers compare every later commit, reply and disk with it.
+ * each op. It holds the whole header and a fingerprint of the body, and a fingerprint of the reply's
+ * body. Checkers compare every later commit, reply and disk with it.
  *
  * Arrays are indexed by op and grow by doubling; entry 0 is the root prepare, which nobody commits.
  */
@@ -17,16 +17,16 @@ export class History {
   opMax = 0;
   /** Prepare headers as committed first; header of op k at k * 256. */
   headers: Region = regionOf(new Uint8Array(OPS_INITIAL * HEADER_SIZE));
-  /** Two words an op: fingerprint of the prepare's bytes, header and body. */
-  prepares = new Uint32Array(OPS_INITIAL * 2);
+  /** Two words an op: fingerprint of the prepare's body. */
+  bodies = new Uint32Array(OPS_INITIAL * 2);
   /** Two words an op: fingerprint of the reply's body as first computed; with `replySize` 0: none yet. */
   replies = new Uint32Array(OPS_INITIAL * 2);
   /** Reply size in bytes, header included. */
   replySize = new Uint32Array(OPS_INITIAL);
   /** True virtual time of the first commit, in microseconds. */
   committedAt = new Float64Array(OPS_INITIAL);
-  /** Fingerprints of the prepare and the reply now being observed. */
-  readonly prepare = new Fingerprint();
+  /** Fingerprints of the bodies of the prepare and the reply now being observed. */
+  readonly body = new Fingerprint();
   readonly reply = new Fingerprint();
   /** True while the commit now being observed is the first of its op. */
   first = false;
@@ -41,15 +41,15 @@ export class History {
    * nothing: no replica committed the op before it, and `prefix` reports that.
    */
   observe(op: number, prepare: Region, reply: Region | null, now: number): void {
-    this.prepare.of(prepare, 0, sizeWithin(prepare));
+    this.body.of(prepare, HEADER_SIZE, sizeWithin(prepare) - HEADER_SIZE);
     if (reply !== null) this.reply.of(reply, HEADER_SIZE, sizeWithin(reply) - HEADER_SIZE);
     this.first = op === this.opMax + 1;
     if (this.first) {
       if (op >= this.committedAt.length) this.grow();
       this.opMax = op;
       copyWords(prepare, 0, this.headers, op * HEADER_SIZE, HEADER_SIZE);
-      this.prepares[op * 2] = this.prepare.low;
-      this.prepares[op * 2 + 1] = this.prepare.high;
+      this.bodies[op * 2] = this.body.low;
+      this.bodies[op * 2 + 1] = this.body.high;
       this.committedAt[op] = now;
     }
     if (reply !== null && op <= this.opMax && this.replySize[op] === 0) {
@@ -64,7 +64,7 @@ export class History {
     const headers = regionOf(new Uint8Array(count * HEADER_SIZE));
     headers.bytes.set(this.headers.bytes);
     this.headers = headers;
-    this.prepares = grown(this.prepares, count * 2);
+    this.bodies = grown(this.bodies, count * 2);
     this.replies = grown(this.replies, count * 2);
     this.replySize = grown(this.replySize, count);
     const committedAt = new Float64Array(count);

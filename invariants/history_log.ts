@@ -491,7 +491,10 @@ class Judgement {
 
   private problem(i: number, other: number, what: string): void {
     const stream = this.log.stream[i] as number;
-    const against = other < 0 ? '' : ` (against operation ${other} of process ${this.log.process[other] as number})`;
+    const against =
+      other < 0 ? '' : (
+        ` (against operation ${other} of process ${this.log.process[other] as number})`
+      );
     this.problems.push({
       stream,
       operation: i,

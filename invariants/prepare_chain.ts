@@ -26,7 +26,10 @@ export class PrepareChain implements Checker {
     const headers = history.headers;
     const before = history.headerAt(op - 1);
     if (!equalWords(prepare, AT.parent, headers, before + AT.checksum, 32)) {
-      this.context.fail(this.id, `the prepare of op ${opOf(prepare)} does not name op ${op - 1} as its parent`);
+      this.context.fail(
+        this.id,
+        `the prepare of op ${opOf(prepare)} does not name op ${op - 1} as its parent`,
+      );
     }
     if (viewOf(prepare) < viewOf(headers, before)) {
       this.context.fail(
