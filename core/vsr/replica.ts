@@ -249,7 +249,6 @@ export class Replica
       config,
       grid: this.grid,
       pool,
-      cluster,
       checksumAlgorithm,
       listener: this,
     });
