@@ -1,0 +1,48 @@
+/** Numbers as options and as text. */
+import { InvalidArgumentError } from 'commander';
+
+/** A parser for commander: a whole number in min..max, decimal digits (`_` and `,` may group). */
+export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  return (text) => {
+    const value = /^\d[\d_,]*$/.test(text) ? Number(text.replaceAll(/[_,]/g, '')) : Number.NaN;
+    if (!Number.isSafeInteger(value) || value < min || value > max) {
+      const range = max === Number.MAX_SAFE_INTEGER ? `at least ${min}` : `from ${min} to ${max}`;
+      throw new InvalidArgumentError(`It must be a whole number, ${range}.`);
+    }
+    return value;
+  };
+}
+
+/** 1234567 -> `1,234,567`, whatever the machine's locale. */
+export function grouped(value: number): string {
+  return String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** 1234567 -> `1.23 M`; three figures are enough for a rate. */
+export function short(value: number): string {
+  for (const [unit, size] of UNITS) {
+    if (value >= size) return `${(value / size).toPrecision(3)}${unit}`;
+  }
+  return value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toPrecision(2);
+}
+const UNITS: readonly [string, number][] = [[' G', 1e9], [' M', 1e6], [' k', 1e4]];
+
+/** Seconds -> `7 s`, `3 min 20 s`, `2 h 5 min`. */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** `a`, `a and b`, `a, b and c`. */
+export function listed(items: readonly (string | number)[]): string {
+  if (items.length <= 1) return items.join('');
+  return `${items.slice(0, -1).join(', ')} and ${items.at(-1)}`;
+}
+
+/** `1 seed`, `2 seeds`. */
+export function counted(value: number, noun: string): string {
+  return `${grouped(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
