@@ -552,7 +552,10 @@ export class Grid {
   private synced(result: StorageResult): void {
     if (result !== STORAGE_RESULT.ok) {
       // What the sync covered is unknown for ever; a second one would report success for lost data.
-      throw new ReplicaFatal('storage-sync', `Cannot sync blocks: result ${result} of storage; check the disk`);
+      throw new ReplicaFatal(
+        'storage-sync',
+        `Cannot sync blocks: result ${result} of storage; check the disk`,
+      );
     }
     this.syncInFlight = false;
     const { wants } = this;
