@@ -1,5 +1,5 @@
 /**
- * Sessions of clients: for each, the header of its latest reply. *Committed facts only*, updated
+ * Sessions of clients: for each, its latest reply (the body too when it is small). *Committed facts only*, updated
  * at execution, in op order, on every replica; part of the checkpoint. Requests in flight are
  * visible through the pipeline alone (the lock-out defect of VRR 4.1; reference "vsr" 11.2).
  *
@@ -8,7 +8,7 @@
  */
 import { assert } from '../assert.ts';
 import { HEADER_SIZE } from '../constants.ts';
-import { AT, opOf, requestOf } from '../message/header.ts';
+import { AT, opOf, requestOf, sizeOf } from '../message/header.ts';
 import {
   copyWords,
   equalWords,
@@ -20,8 +20,14 @@ import {
   type Region,
 } from '../message/region.ts';
 
-/** client 16, session u64, reserved 8, header of the latest reply 256. */
-const ENTRY_SIZE = 32 + HEADER_SIZE;
+/**
+ * Replies with bodies up to this many bytes live whole in the table: results of appends do, so
+ * that the reply zone is written only for the rare larger ones.
+ */
+export const INLINE_BODY_MAX = 64;
+
+/** client 16, session u64, reserved 8, header of the latest reply 256, its body if it fits 64. */
+const ENTRY_SIZE = 32 + HEADER_SIZE + INLINE_BODY_MAX;
 const ENTRY = { client: 0, session: 16, reply: 32 } as const;
 
 export class ClientSessions {
@@ -81,15 +87,24 @@ export class ClientSessions {
       this.insertLookup(slot);
     }
     writeU64(this.table, slot * ENTRY_SIZE + ENTRY.session, op);
-    zeroWords(this.table, this.replyHeaderAt(slot), HEADER_SIZE);
+    zeroWords(this.table, this.replyHeaderAt(slot), HEADER_SIZE + INLINE_BODY_MAX);
     return slot;
   }
 
-  /** Remembers the reply (its header) as the session's latest. */
+  /** Remembers the reply as the session's latest: its header, and its body if that fits. */
   remember(slot: number, reply: Region): void {
     const at = this.replyHeaderAt(slot);
     assert(equalWords(this.table, slot * ENTRY_SIZE, reply, AT.client, 16), 'sessions: client', slot);
     copyWords(reply, 0, this.table, at, HEADER_SIZE);
+    zeroWords(this.table, at + HEADER_SIZE, INLINE_BODY_MAX);
+    if (!this.isInline(slot)) return;
+    const size = sizeOf(reply);
+    for (let i = HEADER_SIZE; i < size; i++) this.table.bytes[at + i] = reply.bytes[i] as number;
+  }
+
+  /** True when the latest reply can be rebuilt from the table alone. */
+  isInline(slot: number): boolean {
+    return sizeOf(this.table, this.replyHeaderAt(slot)) <= HEADER_SIZE + INLINE_BODY_MAX;
   }
 
   reset(): void {

@@ -197,7 +197,7 @@ function updateSession(r: Replica, prepare: Message, reply: Message, operation: 
     }
   }
   r.sessions.remember(slot, reply);
-  r.replies.write(slot, reply);
+  if (!r.sessions.isInline(slot)) r.replies.write(slot, reply);
 }
 
 // --- Checkpoint ---

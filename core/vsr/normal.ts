@@ -39,7 +39,7 @@ import {
   zeroWords,
   type Region,
 } from '../message/region.ts';
-import { TO_CLIENT, SECTOR_SIZE } from '../ports.ts';
+import { TO_CLIENT } from '../ports.ts';
 import { defineProbe } from '../probe.ts';
 import { op as toOp } from '../units.ts';
 import { commitLoop } from './commit.ts';
@@ -194,10 +194,6 @@ function append(r: Replica, prepare: Message): void {
 /** Starts the journal write unless this very prepare is being written. */
 export function journalPrepare(r: Replica, prepare: Message): void {
   if (r.journal.isWriting(opOf(prepare), prepare, AT.checksum)) return;
-  // Bytes past `size` reach the disk with the last sector: they are zero, by everyone's rule.
-  const size = sizeOf(prepare);
-  const end = Math.ceil(size / SECTOR_SIZE) * SECTOR_SIZE;
-  prepare.bytes.fill(0, size, end);
   r.journal.writePrepare(prepare);
 }
 
@@ -431,14 +427,22 @@ export function sendReply(r: Replica, reply: Message): void {
 function resendReply(r: Replica, slot: number): void {
   replyResent.hits++;
   const at = r.sessions.replyHeaderAt(slot);
-  if (sizeOf(r.sessions.table, at) === HEADER_SIZE) {
-    const reply = r.pool.acquire(HEADER_SIZE);
-    copyWords(r.sessions.table, at, reply, 0, HEADER_SIZE);
+  if (r.sessions.isInline(slot)) {
+    const reply = inlineReply(r, slot);
     sendReply(r, reply);
     reply.unref();
     return;
   }
   r.replies.read(slot, r.sessions.table, at + AT.checksum, slot);
+}
+
+/** The latest reply of a session, rebuilt from the table. */
+export function inlineReply(r: Replica, slot: number): Message {
+  const at = r.sessions.replyHeaderAt(slot);
+  const size = sizeOf(r.sessions.table, at);
+  const reply = r.pool.acquire(size);
+  copyWords(r.sessions.table, at, reply, 0, (size + 3) & ~3);
+  return reply;
 }
 
 /** `token` is the session slot. */

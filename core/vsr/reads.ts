@@ -42,8 +42,6 @@ export interface ReadState {
   /** Confirmed; executed once `readyAt` (same index) is. */
   ready: Message[];
   readyAt: number[];
-  /** Given to the state machine. */
-  executing: number;
   stamp: number;
   pongs: number;
   roundCommit: number;
@@ -57,7 +55,6 @@ export function newReadState(): ReadState {
     confirming: [],
     ready: [],
     readyAt: [],
-    executing: 0,
     stamp: 0,
     pongs: 0,
     roundCommit: 0,
@@ -87,14 +84,13 @@ export function onQuery(r: Replica, query: Message): void {
     return r.ignore(query, 'invalid query');
   }
   if (canaryIs(CANARY.staleRead)) {
-    r.readState.executing++;
     r.stateMachine.query(query);
     return;
   }
   if (!r.isPrimary) return r.ignore(query, 'not primary');
   if (viewOf(query) > r.view) return r.ignore(query, 'newer view');
   const s = r.readState;
-  const held = s.waiting.length + s.confirming.length + s.ready.length + s.executing;
+  const held = s.waiting.length + s.confirming.length + s.ready.length + r.stateMachine.queriesInProgress;
   if (held >= QUERIES_MAX) return r.ignore(query, 'too many queries');
   s.waiting.push(query.ref());
   if (s.confirming.length === 0) beginRound(r);
@@ -174,7 +170,6 @@ export function committed(r: Replica): void {
   let done = 0;
   while (done < s.ready.length && (s.readyAt[done] as number) <= r.commitMin) {
     const query = s.ready[done] as Message;
-    s.executing++;
     r.stateMachine.query(query);
     query.unref();
     done++;
@@ -194,7 +189,6 @@ export function onReadIndexTimeout(r: Replica): void {
 
 /** The state machine has put the body at 256 and the size into `reply`; the frame is added here. */
 export function answered(r: Replica, query: Message, reply: Message): void {
-  r.readState.executing--;
   const size = sizeOf(reply);
   zeroWords(reply, 0, HEADER_SIZE);
   copyWords(r.cluster, 0, reply, AT.cluster, 16);
@@ -212,5 +206,7 @@ export function answered(r: Replica, query: Message, reply: Message): void {
   writeNanos(reply, AT.timestamp, r.commitTimestamp);
   r.seal(reply);
   r.network.send(TO_CLIENT, reply);
+  reply.unref();
+  query.unref();
 }
 

@@ -115,6 +115,9 @@ export function stateMachineOpened(r: Replica): void {
   } else if (r.logView < r.view) {
     startedInViewChange.hits++;
     resumeViewChange(r);
+  } else if (r.isPrimary && firstStart(r)) {
+    // Nothing was ever prepared or promised in view 0: there are no acks to have forgotten.
+    becomePrimary(r);
   } else if (r.isPrimary) {
     primaryMovedOn.hits++;
     enterViewChange(r, r.view + 1);
@@ -126,6 +129,10 @@ export function stateMachineOpened(r: Replica): void {
     resumedSync.hits++;
     r.stateMachine.syncBlocks(r.syncOpMin, r.syncOpMax);
   }
+}
+
+function firstStart(r: Replica): boolean {
+  return r.superblock.working.generation === 1 && r.view === 0 && r.op === 0 && r.commitMax === 0;
 }
 
 /** Section 7.6; returns whether nothing above the head can have been acknowledged. */

@@ -21,7 +21,7 @@ import { type Message } from '../message/pool.ts';
 import { copyWords, equalWords, isZeroWords, readU64, writeU64, type Region } from '../message/region.ts';
 import { defineProbe } from '../probe.ts';
 import * as commit from './commit.ts';
-import { answerDuplicate, journalPrepare } from './normal.ts';
+import { answerDuplicate, inlineReply, journalPrepare } from './normal.ts';
 import { type Replica } from './replica.ts';
 import { TIMEOUT, TIMER } from './timeouts.ts';
 import { becomePrimary, persistStartView, sendRequestStartView } from './view_change.ts';
@@ -108,7 +108,7 @@ function repairPass(r: Replica): boolean {
   if (r.status === 'normal' && !r.isPrimary) {
     const listTop = r.viewHeadersCount > 0 ? opOf(r.viewHeaders, 0) : 0;
     const known = Math.min(Math.max(r.commitMax, listTop), r.prepareMax);
-    if (r.op < known || (r.commitMax > r.prepareMax && r.commitMin === r.commitMax)) {
+    if (r.op < known) {
       sendRequestStartView(r, r.view);
       missing = true;
       // A head of an older view that is behind may not belong to this view's log.
@@ -337,7 +337,8 @@ export function prepareRead(r: Replica, token: number, prepare: Message | null):
     return continueViewChange(r);
   }
   const to = takeServing(r, token - READ_FOR_PEER);
-  if (to === -1 || prepare === null) return;
+  if (prepare === null) return ensureRepair(r); // Ours was corrupt: now we need it too.
+  if (to === -1) return;
   prepareServedFromDisk.hits++;
   r.send(to, prepare);
 }
@@ -517,6 +518,12 @@ export function onRequestReply(r: Replica, message: Message): void {
   const at = r.sessions.replyHeaderAt(slot);
   if (!equalWords(message, AT.prepareChecksum, r.sessions.table, at + AT.checksum, 32)) {
     return r.ignore(message, 'not the latest reply');
+  }
+  if (r.sessions.isInline(slot)) {
+    const reply = inlineReply(r, slot);
+    r.send(replicaOf(message), reply);
+    reply.unref();
+    return;
   }
   const serving = giveServing(r, replicaOf(message));
   if (serving === -1) return r.ignore(message, 'busy');

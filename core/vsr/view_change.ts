@@ -25,6 +25,7 @@ import {
   type Region,
 } from '../message/region.ts';
 import { defineProbe } from '../probe.ts';
+import { CHECKPOINT } from '../storage/checkpoint_state.ts';
 import { op as toOp, saturatingSub, view as toView } from '../units.ts';
 import { commitLoop } from './commit.ts';
 import * as normal from './normal.ts';
@@ -421,7 +422,7 @@ function evaluateQuorum(r: Replica): void {
   let head = opMax;
   for (let op = opMin; op <= opMax; op++) {
     const verdict = judge(r, op, logView);
-    if (verdict === 'keep' || (op === opMin && op <= r.commitMin)) continue;
+    if (verdict === 'keep' || op <= r.commitMin) continue; // What we executed is committed.
     if (verdict === 'discard') {
       if (op === opMin && !canaryIs(CANARY.truncateCommitted)) return; // Committed, yet nacked.
       opDiscarded.hits++;
@@ -520,6 +521,11 @@ function install(r: Replica, logView: number, head: number, opMin: number): void
     while (r.primaryOf(view) !== newestReplica) view++;
     return enterViewChange(r, view);
   }
+  const headKnown =
+    canonicalHeader(r, head, logView).message !== null ||
+    r.journal.headerAt(head) !== -1 ||
+    head === r.checkpointOp;
+  if (!headKnown) return;
   electionWon.hits++;
   r.dvcQuorum = true;
   for (const dvc of r.dvcs) {
@@ -530,13 +536,15 @@ function install(r: Replica, logView: number, head: number, opMin: number): void
   }
   truncateAbove(r, head);
   r.op = toOp(head);
-  for (let op = head; op > r.commitMin && op >= opMin; op--) {
+  for (let op = head; op >= opMin && op >= 0; op--) {
     const header = canonicalHeader(r, op, logView);
-    if (header.message === null) continue; // Only at opMin, already executed or repairable.
+    if (header.message === null) continue; // Executed here already.
     const at = r.journal.headerAt(op);
+    if (at !== -1 && op <= r.commitMin) continue;
     if (at !== -1 && equalWords(r.journal.headers, at, header.message, header.at, HEADER_SIZE)) continue;
     r.journal.setHeaderDirty(header.message, header.at);
   }
+  if (r.journal.headerAt(head) === -1) r.journal.setHeaderDirty(r.checkpoint, CHECKPOINT.header);
   r.advanceCommitMax(opMin);
   // If this view fails, our next claim speaks for the merged log.
   r.logView = r.view;
