@@ -17,6 +17,7 @@ import { type Zones } from '../core/storage/data_file.ts';
 import { type OpenCalls } from './calls.ts';
 import { type History } from './history.ts';
 import { type Nodes } from './nodes.ts';
+import { type StreamSweep } from './stream_sweep.ts';
 
 /** One replica's disk as it truly is: neither read faults nor the replica's caches are in the way. */
 export interface TrueDisk {
@@ -97,7 +98,13 @@ export interface Checker {
   // --- Phases ---
   /** Faults are over. `core`: bit per node that must now converge and answer. */
   onHealed?(core: number): void;
-  /** The run is over and everything that could settle has settled. */
+  /** Asked now and then in the heal phase: false while there is a reason to wait before the end. */
+  settled?(): boolean;
+  /** At the end, for each core node: one record that lies on its disk under its checkpoint. */
+  onStreamRecord?(sweep: StreamSweep): void;
+  /** All records of `node` were shown; its durable checkpoint is that of `checkpointOp`. */
+  onStreamsSwept?(node: number, checkpointOp: number): void;
+  /** The run is over, everything that could settle has settled, and the disks were swept. */
   atEnd?(): void;
 }
 

@@ -8,6 +8,8 @@ import { OpenCalls } from './calls.ts';
 import { History } from './history.ts';
 import { type CheckContext, type Checker, type CheckerEntry, type RecoveredJournal } from './invariant.ts';
 import { Nodes } from './nodes.ts';
+import { StoredRecords } from './stored_records.ts';
+import { type StreamSweep } from './stream_sweep.ts';
 
 type Hook = Exclude<keyof Checker, 'id' | 'comparisons'>;
 /** A checker that has this hook. */
@@ -34,7 +36,11 @@ export class CheckerSuite {
   private readonly returnedList: With<'onReturned'>[];
   private readonly abandonedList: With<'onAbandoned'>[];
   private readonly healedList: With<'onHealed'>[];
+  private readonly settledList: With<'settled'>[];
+  private readonly recordList: With<'onStreamRecord'>[];
+  private readonly sweptList: With<'onStreamsSwept'>[];
   private readonly endList: With<'atEnd'>[];
+  private readonly stored: StoredRecords;
 
   constructor(context: CheckContext, entries: readonly CheckerEntry[]) {
     this.context = context;
@@ -55,7 +61,11 @@ export class CheckerSuite {
     this.returnedList = having(this.checkers, 'onReturned');
     this.abandonedList = having(this.checkers, 'onAbandoned');
     this.healedList = having(this.checkers, 'onHealed');
+    this.settledList = having(this.checkers, 'settled');
+    this.recordList = having(this.checkers, 'onStreamRecord');
+    this.sweptList = having(this.checkers, 'onStreamsSwept');
     this.endList = having(this.checkers, 'atEnd');
+    this.stored = new StoredRecords(context.config, context.zones, this);
   }
 
   /** Before the process has read anything; for the first start and every restart. */
@@ -131,14 +141,31 @@ export class CheckerSuite {
     for (const checker of this.healedList) checker.onHealed(core);
   }
 
-  /** Once, after the heal phase. */
+  /** Once, after the heal phase, and only when nothing has failed before. */
   ended(): void {
+    if (this.recordList.length > 0) {
+      for (let node = 0; node < this.context.replicaCount; node++) {
+        if (this.nodes.running[node] === 0 || (this.nodes.core & (1 << node)) === 0) continue;
+        if (!this.stored.sweep(node, this.context.disk(node))) continue;
+        for (const checker of this.sweptList) checker.onStreamsSwept(node, this.stored.checkpointOp);
+      }
+    }
     for (const checker of this.endList) checker.atEnd();
   }
 
-  /** True when nobody waits for an answer and the whole core has executed all that committed. */
+  /** Called by the sweep of the disks. */
+  onStreamRecord(sweep: StreamSweep): void {
+    for (const checker of this.recordList) checker.onStreamRecord(sweep);
+  }
+
+  /**
+   * True when nobody waits for an answer, the whole core has executed all that committed, and the
+   * disks are at rest. Looks at disks once the rest holds: ask every 100 ms or so of virtual time.
+   */
   settled(): boolean {
-    return this.calls.openCount === 0 && this.nodes.coreExecuted(this.history.opMax);
+    if (this.calls.openCount !== 0 || !this.nodes.coreExecuted(this.history.opMax)) return false;
+    for (const checker of this.settledList) if (!checker.settled()) return false;
+    return true;
   }
 
   /** Comparisons by checker id, in order of registration. */
