@@ -12,10 +12,9 @@
  */
 import { assert, ReplicaFatal } from '../assert.ts';
 import { CANARY, canaryIs } from '../canary.ts';
-import { bodyValid, headerValid, seal } from '../checksum.ts';
+import { seal } from '../checksum.ts';
 import {
   HEADER_SIZE,
-  PROTOCOL_VERSION,
   RELEASE,
   SECTOR_SIZE,
   type ChecksumAlgorithm,
@@ -23,26 +22,27 @@ import {
 } from '../constants.ts';
 import { AT, COMMAND, commandOf, releaseOf, setSize, sizeOf } from '../message/header.ts';
 import { type Message, type MessagePool } from '../message/pool.ts';
-import {
-  copyWords,
-  equalWords,
-  isZeroWords,
-  readU64,
-  regionOf,
-  writeU64,
-  zeroWords,
-  type Region,
-} from '../message/region.ts';
+import { equalWords, readU64, type Region } from '../message/region.ts';
 import { STORAGE_RESULT, type Storage, type StorageResult } from '../ports.ts';
 import { defineProbe } from '../probe.ts';
+import {
+  addRequestRecord,
+  initBlock,
+  isSound,
+  padBlock,
+  prefixOf,
+  REQUEST_BLOCK_SIZE,
+  REQUEST_BLOCKS_MAX,
+} from './block.ts';
 import { BlockCache, cacheBlocks } from './block_cache.ts';
 import { BlockReads, GRID_READS_MAX, READ } from './block_reads.ts';
+import { BlockSlots, SLOTS_END, SLOTS_READ, SLOTS_SERVE, SLOTS_WANT } from './block_slots.ts';
 import { BlockWants, WANT } from './block_wants.ts';
 import { BlockWrites, OWN_WRITES_MAX, REPAIR_WRITES_MAX, WRITES_MAX } from './block_writes.ts';
 import { blockOffset, roundUp, type Zones } from './data_file.ts';
 import { FreeSet } from './free_set.ts';
 
-export { GRID_READS_MAX };
+export { GRID_READS_MAX, REQUEST_BLOCK_SIZE, REQUEST_BLOCKS_MAX };
 
 /** Called from `onStorage` and `onBlock` only, unless a method says otherwise. */
 export interface GridListener {
@@ -77,22 +77,9 @@ export interface GridOptions {
   readonly listener: GridListener;
 }
 
-/** Records of one request_blocks. */
-export const REQUEST_BLOCKS_MAX = 4;
-/** Bytes of one record: checksum 32, address u64, zero 8. */
-export const REQUEST_BLOCK_SIZE = 48;
 /** Writes that `writeBlock` accepts after `canWrite` said true, without asking again. */
 export const GRID_WRITE_BURST_MAX = 32;
 const WRITES_IN_FLIGHT_MAX = 16;
-
-/**
- * Reads of the disk in flight, by purpose, so that neither a peer that asks without end nor a sync
- * delays a read that a commit waits for: slots 0..7 waiting reads, 8..11 peers, 12..15 wants.
- */
-const SLOTS_READ = 0;
-const SLOTS_SERVE = 8;
-const SLOTS_WANT = 12;
-const SLOTS_END = 16;
 
 /** The grid's token: component << 24 | kind << 16 | slot. */
 const COMPONENT = 3;
@@ -122,7 +109,7 @@ const probeWantDropped = defineProbe('grid: wanted block freed before it came');
 
 /** Pool messages of at least `blockSize` that one grid may hold at one time. */
 export function gridMessagesMax(config: ClusterConfig): number {
-  return cacheBlocks(config.blockSize) + WRITES_MAX + SLOTS_END;
+  return cacheBlocks(config.blockSize) + WRITES_MAX + SLOTS_END + 1; // And one being copied.
 }
 
 export class Grid {
@@ -143,14 +130,7 @@ export class Grid {
   private readonly reads = new BlockReads();
   private readonly wants: BlockWants;
 
-  // Reads of the disk in flight, index: slot.
-  private readonly slotMessages: (Message | null)[] = [];
-  private readonly slotAddresses = new Uint32Array(SLOTS_END);
-  private readonly slotChecksums = regionOf(new Uint8Array(SLOTS_END * 32));
-  private readonly slotTokens = new Float64Array(SLOTS_END);
-  /** 0: nobody waits for this read any more. */
-  private readonly slotLive = new Uint8Array(SLOTS_END);
-
+  private readonly slots = new BlockSlots();
   private syncInFlight = false;
   private flushState: number = FLUSH.none;
   /** Number of the last write that the flush covers. */
@@ -173,7 +153,6 @@ export class Grid {
     this.blockBodyMax = config.blockSize - HEADER_SIZE;
     this.cache = new BlockCache(cacheBlocks(config.blockSize));
     this.wants = new BlockWants(config.gridBlocks);
-    for (let i = 0; i < SLOTS_END; i++) this.slotMessages.push(null);
   }
 
   // --- Writing ---
@@ -205,14 +184,7 @@ export class Grid {
   createBlockAt(address: number, type: number, snapshotOp: number): Message {
     assert(this.freeSet.isAcquired(address), 'grid: block at a free address', address);
     const block = this.pool.acquire(this.config.blockSize);
-    zeroWords(block, 0, HEADER_SIZE);
-    copyWords(this.cluster, 0, block, AT.cluster, 16);
-    block.fields.setUint32(AT.release, RELEASE, true);
-    block.fields.setUint16(AT.protocol, PROTOCOL_VERSION, true);
-    block.fields.setUint8(AT.command, COMMAND.block);
-    writeU64(block, AT.blockAddress, address);
-    writeU64(block, AT.blockSnapshot, snapshotOp);
-    block.fields.setUint8(AT.blockType, type);
+    initBlock(block, this.cluster, address, type, snapshotOp);
     return block;
   }
 
@@ -228,7 +200,7 @@ export class Grid {
     assert(this.freeSet.isAcquired(address), 'grid: write of a free address', address);
     assert(!this.freeSet.isReleased(address), 'grid: write of a released address', address);
     setSize(message, size);
-    message.bytes.fill(0, size, roundUp(size, SECTOR_SIZE));
+    padBlock(message, size);
     seal(this.algorithm, message);
 
     // Whatever state sync wanted at this address is not part of the state any more.
@@ -351,11 +323,11 @@ export class Grid {
     for (let n = this.reads.missingCount; n > 0 && count < REQUEST_BLOCKS_MAX - wantsShare; n--) {
       const i = this.reads.nextMissing();
       const { addresses, checksums } = this.reads;
-      count = addRecord(message, count, addresses[i] as number, checksums, i * 32);
+      count = addRequestRecord(message, count, addresses[i] as number, checksums, i * 32);
     }
     for (let n = this.wants.missingCount; n > 0 && count < REQUEST_BLOCKS_MAX; n--) {
       const address = this.wants.nextMissing();
-      count = addRecord(message, count, address, this.wants.checksums, address * 32);
+      count = addRequestRecord(message, count, address, this.wants.checksums, address * 32);
     }
     return count;
   }
@@ -391,7 +363,7 @@ export class Grid {
     // Copied: the message is shared with the network and ends anywhere, a block is whole sectors.
     const block = this.pool.acquire(this.config.blockSize);
     block.bytes.set(message.bytes.subarray(0, size));
-    block.bytes.fill(0, size, roundUp(size, SECTOR_SIZE));
+    padBlock(block, size);
     probeRepaired.hits++;
     const missingWant = wants.state(address) === WANT.missing;
     if (!missingWant && this.knownSnapshot(address) > readU64(block, AT.blockSnapshot)) {
@@ -424,14 +396,13 @@ export class Grid {
       this.listener.gridBlockServed(token, block);
       return;
     }
-    const slot = this.freeSlot(SLOTS_SERVE, SLOTS_WANT);
+    const slot = this.slots.free(SLOTS_SERVE, SLOTS_WANT);
     if (slot === -1) {
       probeServeBusy.hits++;
       this.listener.gridBlockServed(token, null);
       return;
     }
-    this.slotTokens[slot] = token;
-    this.startSlot(slot, address, checksum, checksumAt);
+    this.startSlot(slot, address, checksum, checksumAt, token);
   }
 
   /**
@@ -441,7 +412,7 @@ export class Grid {
   reset(): void {
     this.reads.clear();
     this.wants.clear();
-    this.slotLive.fill(0);
+    this.slots.live.fill(0);
     this.wantsUnsynced = false;
     this.syncFinished = -1;
     this.freeSet.reset();
@@ -479,10 +450,11 @@ export class Grid {
   }
 
   private slotRead(slot: number, result: StorageResult): void {
-    const message = this.slotMessages[slot] as Message;
-    this.slotMessages[slot] = null;
-    if (this.slotLive[slot] === 1) {
-      const address = this.slotAddresses[slot] as number;
+    const { slots } = this;
+    const message = slots.messages[slot] as Message;
+    slots.messages[slot] = null;
+    if (slots.live[slot] === 1) {
+      const address = slots.addresses[slot] as number;
       const valid = result === STORAGE_RESULT.ok && this.isBlock(message, address, slot);
       const missingBefore = this.missingCount;
       if (slot >= SLOTS_WANT) this.wantVerified(slot, address, valid);
@@ -519,7 +491,7 @@ export class Grid {
       probeCorrupt.hits++;
     }
     // Fetched for state sync while we read the old copy.
-    const block = this.inMemory(address, this.slotChecksums, slot * 32);
+    const block = this.inMemory(address, this.slots.checksums, slot * 32);
     for (let i = 0; i < GRID_READS_MAX; i++) {
       if (!this.readsSlot(i, slot)) continue;
       this.reads.diskSnapshots[i] = snapshot;
@@ -529,10 +501,10 @@ export class Grid {
   }
 
   private blockServed(slot: number, block: Message, valid: boolean, result: StorageResult): void {
-    const token = this.slotTokens[slot] as number;
+    const token = this.slots.tokens[slot] as number;
     let intact = valid;
     if (!valid && result === STORAGE_RESULT.ok) {
-      const address = this.slotAddresses[slot] as number;
+      const address = this.slots.addresses[slot] as number;
       intact = this.isSound(block, address) && canaryIs(CANARY.repairWithoutChecksum);
     }
     if (!intact) probeServeNone.hits++;
@@ -540,7 +512,7 @@ export class Grid {
   }
 
   private wantVerified(slot: number, address: number, valid: boolean): void {
-    if (!this.wants.is(address, WANT.verifying, this.slotChecksums, slot * 32)) return;
+    if (!this.wants.is(address, WANT.verifying, this.slots.checksums, slot * 32)) return;
     if (valid) {
       probeWantLocal.hits++;
       this.wants.finish(address);
@@ -590,7 +562,7 @@ export class Grid {
         return;
       }
       const address = writes.addresses[i] as number;
-      if (writes.isInFlight(address) || this.isReading(address)) {
+      if (writes.isInFlight(address) || this.slots.isReading(address)) {
         probeWriteBlocked.hits++;
         continue;
       }
@@ -609,33 +581,36 @@ export class Grid {
       const address = reads.addresses[i] as number;
       if (this.writes.newest(address) !== null) continue; // Its completion starts this read.
       if (this.isSlotReading(i)) continue;
-      const slot = this.freeSlot(SLOTS_READ, SLOTS_SERVE);
+      const slot = this.slots.free(SLOTS_READ, SLOTS_SERVE);
       if (slot === -1) {
         probeReadWaits.hits++;
         return;
       }
-      this.startSlot(slot, address, reads.checksums, i * 32);
+      this.startSlot(slot, address, reads.checksums, i * 32, 0);
     }
   }
 
   private startWants(): void {
     const { wants } = this;
     for (let n = wants.unverifiedCount; n > 0; n--) {
-      const slot = this.freeSlot(SLOTS_WANT, SLOTS_END);
+      const slot = this.slots.free(SLOTS_WANT, SLOTS_END);
       if (slot === -1) return;
       const address = wants.nextUnverified();
       if (this.writes.newest(address) !== null) continue;
       wants.set(address, WANT.verifying);
-      this.startSlot(slot, address, wants.checksums, address * 32);
+      this.startSlot(slot, address, wants.checksums, address * 32, 0);
     }
   }
 
-  private startSlot(slot: number, address: number, checksum: Region, checksumAt: number): void {
+  private startSlot(
+    slot: number,
+    address: number,
+    checksum: Region,
+    checksumAt: number,
+    token: number,
+  ): void {
     const message = this.pool.acquire(this.config.blockSize);
-    this.slotMessages[slot] = message;
-    this.slotAddresses[slot] = address;
-    copyWords(checksum, checksumAt, this.slotChecksums, slot * 32, 32);
-    this.slotLive[slot] = 1;
+    this.slots.start(slot, message, address, checksum, checksumAt, token);
     const bytes = prefixOf(message, this.config.blockSize);
     const offset = blockOffset(this.zones, this.config, address);
     this.storage.read(offset, bytes, tokenOf(KIND.read, slot));
@@ -669,19 +644,12 @@ export class Grid {
   /** Is it the block that slot's checksum means, whole? */
   private isBlock(message: Message, address: number, slot: number): boolean {
     // The expected checksum comes from the parent: a sound block of another version is no answer.
-    if (!equalWords(message, AT.checksum, this.slotChecksums, slot * 32, 32)) return false;
+    if (!equalWords(message, AT.checksum, this.slots.checksums, slot * 32, 32)) return false;
     return this.isSound(message, address);
   }
 
-  /** A block of this cluster and this address whose checksums and padding hold. */
   private isSound(message: Message, address: number): boolean {
-    if (!headerValid(this.algorithm, message)) return false;
-    if (commandOf(message) !== COMMAND.block) return false;
-    if (!equalWords(message, AT.cluster, this.cluster, 0, 16)) return false;
-    if (readU64(message, AT.blockAddress) !== address) return false;
-    const size = sizeOf(message);
-    if (size < HEADER_SIZE || size > this.config.blockSize) return false;
-    return bodyValid(this.algorithm, message) && isPadded(message, size);
+    return isSound(this.algorithm, message, this.cluster, address, this.config.blockSize);
   }
 
   /** Newest snapshot of the address that we know to exist here, -1 if none. */
@@ -704,62 +672,17 @@ export class Grid {
 
   /** Does read i wait for what the slot reads? */
   private readsSlot(i: number, slot: number): boolean {
-    const address = this.slotAddresses[slot] as number;
-    return this.reads.is(i, READ.disk, address, this.slotChecksums, slot * 32);
+    const address = this.slots.addresses[slot] as number;
+    return this.reads.is(i, READ.disk, address, this.slots.checksums, slot * 32);
   }
 
   private isSlotReading(i: number): boolean {
     for (let slot = SLOTS_READ; slot < SLOTS_SERVE; slot++) {
-      if (this.slotMessages[slot] === null || this.slotLive[slot] === 0) continue;
+      if (this.slots.messages[slot] === null || this.slots.live[slot] === 0) continue;
       if (!this.readsSlot(i, slot)) continue;
       probeShared.hits++;
       return true;
     }
     return false;
   }
-
-  /** Also a read that nobody waits for any more: the storage still fills its buffer. */
-  private isReading(address: number): boolean {
-    for (let slot = 0; slot < SLOTS_END; slot++) {
-      if (this.slotMessages[slot] !== null && this.slotAddresses[slot] === address) return true;
-    }
-    return false;
-  }
-
-  private freeSlot(from: number, to: number): number {
-    for (let slot = from; slot < to; slot++) if (this.slotMessages[slot] === null) return slot;
-    return -1;
-  }
-}
-
-/** Zero from `size` to the end of its sector. */
-function isPadded(message: Message, size: number): boolean {
-  const words = roundUp(size, 4);
-  for (let i = size; i < words; i++) if (message.bytes[i] !== 0) return false;
-  return isZeroWords(message, words, roundUp(size, SECTOR_SIZE) - words);
-}
-
-/** A view is made only for a block in a larger slot: once per block, next to a disk access. */
-function prefixOf(message: Message, length: number): Uint8Array {
-  return length === message.capacity ? message.bytes : message.bytes.subarray(0, length);
-}
-
-/** Appends a record unless the block is asked for already (several reads wait for it). */
-function addRecord(
-  message: Region,
-  count: number,
-  address: number,
-  checksum: Region,
-  checksumAt: number,
-): number {
-  for (let i = 0; i < count; i++) {
-    const at = HEADER_SIZE + i * REQUEST_BLOCK_SIZE;
-    if (readU64(message, at + 32) !== address) continue;
-    if (equalWords(message, at, checksum, checksumAt, 32)) return count;
-  }
-  const at = HEADER_SIZE + count * REQUEST_BLOCK_SIZE;
-  copyWords(checksum, checksumAt, message, at, 32);
-  writeU64(message, at + 32, address);
-  zeroWords(message, at + 40, 8);
-  return count + 1;
 }
