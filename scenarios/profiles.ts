@@ -72,7 +72,9 @@ export const CORE_CHECKERS: readonly string[] = [
   'replica_convergence',
   'journal_consistency',
   'client_history',
-  'torn_write_recovery',
   'liveness',
   'no_panic',
 ];
+
+/** And those that compare something only when a replica restarts. */
+export const CRASH_CHECKERS: readonly string[] = [...CORE_CHECKERS, 'torn_write_recovery'];

@@ -131,7 +131,6 @@ export const combined: Scenario = {
     'stream_model',
     'client_history',
     'journal_consistency',
-    'torn_write_recovery',
     'liveness',
     'no_panic',
   ],

@@ -3,7 +3,7 @@
  * atlas keeps recoverable. Restarts make replicas read what has rotted; reads of old events reach
  * rotten blocks. Everything is found by its checksum and mended from peers.
  */
-import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { CRASH_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
 import { MILLISECOND, SECOND, type Scenario } from '../scenario.ts';
 
 export const corruptionBitFlip: Scenario = {
@@ -32,5 +32,5 @@ export const corruptionBitFlip: Scenario = {
     { counter: 'fault.crash.applied', min: 1 },
     { counter: 'replica.commits', min: 40 },
   ],
-  invariants: CORE_CHECKERS,
+  invariants: CRASH_CHECKERS,
 };

@@ -3,7 +3,7 @@
  * garbage. Appends are large, so that most prepares and blocks span sectors. A torn tail is
  * discarded, a torn prepare that others hold is repaired, and no torn byte is ever believed.
  */
-import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { CRASH_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
 import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
 
 export const corruptionTornWrite: Scenario = {
@@ -42,5 +42,5 @@ export const corruptionTornWrite: Scenario = {
     { counter: 'fault.torn_write.applied', min: 1, sharePpm: percent(60) },
     { counter: 'replica.commits', min: 40 },
   ],
-  invariants: CORE_CHECKERS,
+  invariants: CRASH_CHECKERS,
 };

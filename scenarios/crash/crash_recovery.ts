@@ -3,7 +3,7 @@
  * disk: at once, in the middle of the view change its death caused, or so late that the others
  * have lapped its journal.
  */
-import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { CRASH_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
 import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
 
 export const crashRecovery: Scenario = {
@@ -31,5 +31,5 @@ export const crashRecovery: Scenario = {
     { counter: 'replica.view_changes', min: 1, sharePpm: percent(60) },
     { counter: 'replica.commits', min: 40 },
   ],
-  invariants: CORE_CHECKERS,
+  invariants: CRASH_CHECKERS,
 };

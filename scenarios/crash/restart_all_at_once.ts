@@ -2,7 +2,7 @@
  * Power loss of the whole cluster under load: every sector that nobody synced may be gone on all
  * replicas at once, and what was acknowledged must still be there.
  */
-import { CORE_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
+import { CRASH_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
 import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
 
 export const restartAllAtOnce: Scenario = {
@@ -28,5 +28,5 @@ export const restartAllAtOnce: Scenario = {
     { counter: 'fault.lost_write.applied', min: 1, sharePpm: percent(50) },
     { counter: 'replica.commits', min: 40 },
   ],
-  invariants: CORE_CHECKERS.filter((id) => id !== 'agreement' && id !== 'replica_convergence'),
+  invariants: CRASH_CHECKERS.filter((id) => id !== 'agreement' && id !== 'replica_convergence'),
 };
