@@ -93,8 +93,6 @@ export class ClientReplies {
   private readonly readChecksums = regionOf(new Uint8Array(READS_MAX * 32));
   private readonly readTokens = new Float64Array(READS_MAX);
   private readonly readMessages: (Message | null)[] = [];
-  /** 0: nobody waits for this read any more. */
-  private readonly readLive = new Uint8Array(READS_MAX);
 
   private flushState: number = FLUSH.none;
   private flushNumber = 0;
@@ -171,7 +169,6 @@ export class ClientReplies {
     this.readSlots[i] = slot;
     copyWords(checksum, checksumAt, this.readChecksums, i * 32, 32);
     this.readTokens[i] = token;
-    this.readLive[i] = 1;
     const writing =
       this.findWrite(slot, WRITE.waiting) !== -1 || this.findWrite(slot, WRITE.inFlight) !== -1;
     if (writing) {
@@ -213,14 +210,10 @@ export class ClientReplies {
     return after !== -1 ? after : this.faulty.indexOf(1);
   }
 
-  /** Before state sync: forgets reads and faulty marks. Writes and a flush go on. */
+  /** Before state sync: nothing is expected of any slot. Reads, writes and a flush go on. */
   reset(): void {
     this.faulty.fill(0);
     this.faultyCount = 0;
-    this.readLive.fill(0);
-    for (let i = 0; i < READS_MAX; i++) {
-      if (this.readStates[i] === READ.afterWrite) this.readStates[i] = READ.none;
-    }
   }
 
   // --- Completions ---
@@ -272,16 +265,14 @@ export class ClientReplies {
     const slot = this.readSlots[i] as number;
     this.readMessages[i] = null;
     this.readStates[i] = READ.none;
-    if (this.readLive[i] === 1) {
-      const valid = result === STORAGE_RESULT.ok && this.isReply(message, i);
-      if (!valid) {
-        if (result !== STORAGE_RESULT.ok) probeReadError.hits++;
-        else probeCorrupt.hits++;
-        // A write that waits for this very read will make the slot good.
-        if (this.findWrite(slot, WRITE.waiting) === -1) this.markFaulty(slot);
-      }
-      this.listener.replyRead(this.readTokens[i] as number, valid ? message : null);
+    const valid = result === STORAGE_RESULT.ok && this.isReply(message, i);
+    if (!valid) {
+      if (result !== STORAGE_RESULT.ok) probeReadError.hits++;
+      else probeCorrupt.hits++;
+      // A write that waits for this very read will make the slot good.
+      if (this.findWrite(slot, WRITE.waiting) === -1) this.markFaulty(slot);
     }
+    this.listener.replyRead(this.readTokens[i] as number, valid ? message : null);
     message.unref();
   }
 

@@ -406,13 +406,16 @@ export class Grid {
   }
 
   /**
-   * Before state sync: forgets all reads, wants and services (callers are told nothing) and closes
-   * the free set. Writes and a flush in progress go on.
+   * Before state sync: forgets all reads and wants (callers are told nothing) and closes the free
+   * set. Writes, a flush in progress and what is being served to peers go on.
    */
   reset(): void {
     this.reads.clear();
     this.wants.clear();
-    this.slots.live.fill(0);
+    for (let slot = 0; slot < SLOTS_END; slot++) {
+      const serving = slot >= SLOTS_SERVE && slot < SLOTS_WANT;
+      if (!serving) this.slots.live[slot] = 0;
+    }
     this.wantsUnsynced = false;
     this.syncFinished = -1;
     this.freeSet.reset();

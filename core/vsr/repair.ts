@@ -301,7 +301,7 @@ export function continueViewChange(r: Replica): void {
   if (r.status !== 'view_change' || !r.dvcQuorum || r.syncing !== 'idle') return;
   if (newestBreak(r) !== -1) return ensureRepair(r);
   if (!r.startViewPersisted) persistStartView(r);
-  if (r.commitStage !== 'idle') return;
+  if (r.commitStage !== 'idle' || !r.stateOpen) return;
   if (r.commitMin < r.commitMax) return ensureRepair(r);
   for (let op = Math.max(r.repairMin, 1); op <= r.op; op++) {
     if (!r.journal.hasClean(op)) return ensureRepair(r);
@@ -513,7 +513,7 @@ export function requestReply(r: Replica, slot: number): void {
 }
 
 export function onRequestReply(r: Replica, message: Message): void {
-  const slot = r.sessions.find(message, AT.client);
+  const slot = r.stateOpen ? r.sessions.find(message, AT.client) : -1;
   if (slot === -1) return r.ignore(message, 'no session');
   const at = r.sessions.replyHeaderAt(slot);
   if (!equalWords(message, AT.prepareChecksum, r.sessions.table, at + AT.checksum, 32)) {
@@ -527,7 +527,11 @@ export function onRequestReply(r: Replica, message: Message): void {
   }
   const serving = giveServing(r, replicaOf(message));
   if (serving === -1) return r.ignore(message, 'busy');
-  r.replies.read(slot, r.sessions.table, at + AT.checksum, REPLY_FOR_PEER | serving);
+  const token = REPLY_FOR_PEER | serving;
+  if (!r.replies.read(slot, r.sessions.table, at + AT.checksum, token)) {
+    takeServing(r, serving);
+    r.ignore(message, 'busy');
+  }
 }
 
 export function replyReadForPeer(r: Replica, token: number, reply: Message | null): void {

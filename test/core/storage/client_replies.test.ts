@@ -265,23 +265,6 @@ test('client replies: read errors make a slot faulty, write and sync errors are 
   assert.throws(() => other.completeOne('sync', STORAGE_RESULT.ioError), { code: 'storage-sync' });
 });
 
-test('client replies: reset forgets reads, but no write', () => {
-  const h = new Harness();
-  const a = h.write(1, 'a');
-  h.storage.run();
-  h.read(1, a, 1);
-  const b = h.write(2, 'b');
-  h.read(2, b, 2);
-  h.replies.flush();
-  h.replies.reset();
-  h.storage.run();
-  assert.deepEqual(h.events, ['flushed']);
-  h.read(2, b, 3);
-  h.storage.run();
-  assert.equal(h.events.at(-1), '3 b');
-  h.assertNoLeak();
-});
-
 test('client replies: whatever the order, a slot ends with its newest reply', () => {
   const step = fc.record({
     kind: fc.constantFrom('write', 'write', 'read', 'complete', 'complete', 'complete', 'flush'),

@@ -679,7 +679,7 @@ test('grid: a read whose block is freed under it ends', () => {
   assert.deepEqual(reader.delivered, [[2, 'b']]);
 });
 
-test('grid: reset forgets readers and wants, but no write', () => {
+test('grid: reset forgets readers and wants, but no write and no peer', () => {
   const { writer, reader, references } = pair('a', 'b', 'c');
   const [a, b, c] = references as [Reference, Reference, Reference];
   reader.flip(b, 300);
@@ -698,7 +698,7 @@ test('grid: reset forgets readers and wants, but no write', () => {
   assert.equal(reader.grid.readsAvailable(), GRID_READS_MAX);
   assert.equal(reader.read(c, 4), null, 'a new read while the old ones are in flight');
   reader.storage.run();
-  assert.deepEqual(reader.events, ['read 4', 'flushed']);
+  assert.deepEqual(reader.events, ['served 3 c', 'read 4', 'flushed']);
   assert.equal(reader.read(own, 5), 'own');
   assert.equal(writer.read(a, 1), 'a');
   reader.assertNoLeak();
