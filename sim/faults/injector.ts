@@ -1,0 +1,248 @@
+/**
+ * Carries out the scheduled faults of a plan: resolves symbolic targets when an event fires,
+ * remembers what it did so that the end undoes exactly that, and counts what took effect.
+ */
+import { assert } from '../../core/assert.ts';
+import { FAULT, type Counters } from '../counters.ts';
+import { DOMAIN, type Decisions } from '../decide.ts';
+import { EVENT } from '../events.ts';
+import { type EventQueue } from '../event_queue.ts';
+import { type FaultClass } from '../plan.ts';
+import { type SimClock } from '../ports/sim_clock.ts';
+import { type SimNetwork } from '../ports/sim_network.ts';
+import { OPERATION_KIND, OVERLAY, type SimDisk } from '../ports/sim_storage.ts';
+import { type FaultAtlas } from './fault_atlas.ts';
+import { NODE, type FaultEvent } from './schedule.ts';
+
+const KEY_FAMILY = 6;
+
+/** What the injector asks of the world. */
+export interface FaultHost {
+  readonly replicaCount: number;
+  /** Best guess of the present primary: that of the highest view in which a replica is normal. */
+  primary(): number;
+  isUp(node: number): boolean;
+  isPaused(node: number): boolean;
+  downCount(): number;
+  /** Power off now, back after `downMicros`. */
+  crash(node: number, downMicros: number): void;
+  pause(node: number): void;
+  resume(node: number): void;
+}
+
+export interface InjectorOptions {
+  readonly host: FaultHost;
+  readonly faults: readonly FaultEvent[];
+  readonly queue: EventQueue;
+  readonly decisions: Decisions;
+  readonly counters: Counters;
+  readonly network: SimNetwork;
+  readonly disks: readonly SimDisk[];
+  readonly clocks: readonly SimClock[];
+  readonly atlas: FaultAtlas;
+}
+
+export class FaultInjector {
+  private readonly host: FaultHost;
+  private readonly faults: readonly FaultEvent[];
+  private readonly queue: EventQueue;
+  private readonly decisions: Decisions;
+  private readonly counters: Counters;
+  private readonly network: SimNetwork;
+  private readonly disks: readonly SimDisk[];
+  private readonly clocks: readonly SimClock[];
+  private readonly atlas: FaultAtlas;
+  /** Node that each fault fell on; -1: none, it did not take effect. */
+  private readonly fellOn: Int8Array;
+  /** Restart delays of nodes that wait to crash at their next write, or to fail at an operation. */
+  readonly downMicros: Float64Array;
+  /** Overlapping slow phases and pauses of a node. */
+  private readonly slowdowns: Uint8Array;
+  private readonly pauses: Uint8Array;
+  /** Faults are over. */
+  private ended = false;
+
+  constructor(options: InjectorOptions) {
+    this.host = options.host;
+    this.faults = options.faults;
+    this.queue = options.queue;
+    this.decisions = options.decisions;
+    this.counters = options.counters;
+    this.network = options.network;
+    this.disks = options.disks;
+    this.clocks = options.clocks;
+    this.atlas = options.atlas;
+    this.fellOn = new Int8Array(options.faults.length).fill(-1);
+    const count = options.host.replicaCount;
+    this.downMicros = new Float64Array(count);
+    this.slowdowns = new Uint8Array(count);
+    this.pauses = new Uint8Array(count);
+  }
+
+  /** Puts all fault events into the queue. */
+  schedule(): void {
+    this.faults.forEach((fault, i) => this.queue.push(fault.at, EVENT.fault, 0, i, 0, 0));
+  }
+
+  begin(index: number): void {
+    if (this.ended) return;
+    const fault = this.faults[index] as FaultEvent;
+    this.counters.attempt(FAULT[classOf(fault)]);
+    const node = 'node' in fault ? this.resolve(fault.node, index) : 0;
+    if (this.apply(fault, node, index)) {
+      this.counters.apply(FAULT[classOf(fault)]);
+      this.fellOn[index] = node;
+      if ('lasts' in fault) this.queue.push(fault.at + fault.lasts, EVENT.faultEnd, 0, index, 0, 0);
+    }
+  }
+
+  end(index: number): void {
+    if (this.ended) return;
+    const fault = this.faults[index] as FaultEvent;
+    const node = this.fellOn[index] as number;
+    assert(node >= 0, 'faults: an effect ends that never began', index);
+    switch (fault.kind) {
+      case 'partition':
+        for (let i = 0; i < fault.links.length; i += 2) {
+          this.network.join(fault.links[i] as number, fault.links[i + 1] as number);
+        }
+        return;
+      case 'isolate':
+        for (let peer = 0; peer < this.host.replicaCount; peer++) {
+          if (peer === node) continue;
+          if (fault.direction !== 'in') this.network.join(node, peer);
+          if (fault.direction !== 'out') this.network.join(peer, node);
+        }
+        return;
+      case 'clog': {
+        const peer = this.peerOf(node, fault.peer);
+        if (fault.direction === 'out') this.network.unclog(node, peer);
+        else this.network.unclog(peer, node);
+        return;
+      }
+      case 'pause':
+        if (this.pauses[node] === 0) return; // A crash ended it.
+        this.pauses[node] = (this.pauses[node] as number) - 1;
+        if (this.pauses[node] === 0 && this.host.isPaused(node)) this.host.resume(node);
+        return;
+      case 'slow_disk':
+        this.slowdowns[node] = (this.slowdowns[node] as number) - 1;
+        if (this.slowdowns[node] === 0) (this.disks[node] as SimDisk).slowFactor = 1;
+        return;
+      default:
+        assert(false, 'faults: this kind has no end', index);
+    }
+  }
+
+  /** Everything back to order; what is scheduled still falls flat. Processes are the world's. */
+  heal(): void {
+    this.ended = true;
+    this.network.heal();
+    for (const disk of this.disks) {
+      disk.slowFactor = 1;
+      disk.failNext = -1;
+      disk.crashOnWrite = false;
+    }
+  }
+
+  /** A process that was to crash or fail is gone already: its pause ends with it. */
+  processGone(node: number): void {
+    this.pauses[node] = 0;
+  }
+
+  private apply(fault: FaultEvent, node: number, index: number): boolean {
+    const { host, network } = this;
+    switch (fault.kind) {
+      case 'partition':
+        if (fault.links.length === 0) return false;
+        for (let i = 0; i < fault.links.length; i += 2) {
+          network.cut(fault.links[i] as number, fault.links[i + 1] as number);
+        }
+        return true;
+      case 'isolate':
+        if (host.replicaCount === 1) return false;
+        for (let peer = 0; peer < host.replicaCount; peer++) {
+          if (peer === node) continue;
+          if (fault.direction !== 'in') network.cut(node, peer);
+          if (fault.direction !== 'out') network.cut(peer, node);
+        }
+        return true;
+      case 'clog': {
+        if (host.replicaCount === 1) return false;
+        const peer = this.peerOf(node, fault.peer);
+        if (fault.direction === 'out') network.clog(node, peer);
+        else network.clog(peer, node);
+        return true;
+      }
+      case 'crash':
+        if (!host.isUp(node) || host.downCount() >= fault.downMax) return false;
+        if (fault.duringWrite && !host.isPaused(node)) {
+          // Counted when it takes effect: it waits for the node's next write.
+          (this.disks[node] as SimDisk).crashOnWrite = true;
+          this.downMicros[node] = fault.down;
+          return false;
+        }
+        host.crash(node, fault.down);
+        return true;
+      case 'restart_all': {
+        let any = false;
+        for (let replica = 0; replica < host.replicaCount; replica++) {
+          if (!host.isUp(replica)) continue;
+          host.crash(replica, fault.down[replica] as number);
+          any = true;
+        }
+        return any;
+      }
+      case 'pause':
+        if (!host.isUp(node)) return false;
+        this.pauses[node] = (this.pauses[node] as number) + 1;
+        if (!host.isPaused(node)) host.pause(node);
+        return true;
+      case 'bit_rot':
+        return this.plant(node, fault.pick, fault.sectors, OVERLAY.rot);
+      case 'latent_sector':
+        return this.plant(node, fault.pick, fault.sectors, OVERLAY.unreadable);
+      case 'io_error':
+        if (!host.isUp(node)) return false;
+        // The disk counts it when an operation meets it.
+        (this.disks[node] as SimDisk).failNext = OPERATION_KIND[fault.operation];
+        this.downMicros[node] = fault.down;
+        return false;
+      case 'slow_disk':
+        this.slowdowns[node] = (this.slowdowns[node] as number) + 1;
+        (this.disks[node] as SimDisk).slowFactor = fault.factor;
+        return true;
+      case 'clock_jump':
+        (this.clocks[node] as SimClock).jump(fault.by);
+        this.counters.observe(FAULT.clock_jump);
+        return true;
+      default:
+        assert(false, 'faults: unknown kind', index);
+    }
+  }
+
+  private plant(node: number, pick: number, sectors: number, overlay: number): boolean {
+    return this.atlas.plant(this.disks[node] as SimDisk, node, pick, sectors, overlay) > 0;
+  }
+
+  private resolve(node: number, index: number): number {
+    const { host } = this;
+    if (node >= 0) return node;
+    const primary = host.primary();
+    if (node === NODE.primary) return primary;
+    if (node === NODE.nextPrimary) return (primary + 1) % host.replicaCount;
+    if (host.replicaCount === 1) return 0;
+    const key = this.decisions.key(KEY_FAMILY, index, 0, 0, 0, 0, 0);
+    const step = 1 + this.decisions.below(key, DOMAIN.backup, host.replicaCount - 1);
+    return (primary + step) % host.replicaCount;
+  }
+
+  /** The other end of a clogged link: the plan's, unless the target turned out to be that one. */
+  private peerOf(node: number, peer: number): number {
+    return peer === node ? (peer + 1) % this.host.replicaCount : peer;
+  }
+}
+
+function classOf(fault: FaultEvent): FaultClass {
+  return fault.kind === 'isolate' ? 'partition' : fault.kind;
+}

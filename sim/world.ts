@@ -1,0 +1,783 @@
+/**
+ * The simulated world: N replicas and their clients on simulated ports, one event queue, virtual
+ * time. Fault phase, heal phase, end. A run is a function of the plan and the code.
+ *
+ * One event runs one node, to completion. What it does reaches others only through later events.
+ * Checkers see every fact as it happens; the first violation ends the run after its event. The
+ * whole world is plain state (see snapshot.ts): it can be saved after any event and continued.
+ */
+import { ReplicaFatal } from '../core/assert.ts';
+import { canaryReached } from '../core/canary.ts';
+import { quorumsOf, type ClusterConfig } from '../core/constants.ts';
+import { AT } from '../core/message/header.ts';
+import { type Message, type MessagePool } from '../core/message/pool.ts';
+import { type Region } from '../core/message/region.ts';
+import { SECTOR_SIZE } from '../core/ports.ts';
+import { allProbes } from '../core/probe.ts';
+import { type Zones } from '../core/storage/data_file.ts';
+import { type ReplicaObserver } from '../core/vsr/observer.ts';
+import { type Replica } from '../core/vsr/replica.ts';
+import { type CheckContext, type CheckerEntry, type TrueDisk } from '../invariants/invariant.ts';
+import { CheckerSuite } from '../invariants/suite.ts';
+import { type Arena } from './arena.ts';
+import { Counters, FAULT, counterValue, faultCounts } from './counters.ts';
+import { DOMAIN, Decisions } from './decide.ts';
+import { EVENT } from './events.ts';
+import { type EventQueue } from './event_queue.ts';
+import { FaultAtlas } from './faults/fault_atlas.ts';
+import { FaultInjector, type FaultHost } from './faults/injector.ts';
+import { type ReplicaFactory, type ReplicaProcess } from './node_api.ts';
+import { type Gate, type Plan } from './plan.ts';
+import { SimClock, type VirtualTime } from './ports/sim_clock.ts';
+import { NetworkPort, SimNetwork, type NetworkHost } from './ports/sim_network.ts';
+import { SimDisk } from './ports/sim_storage.ts';
+import { processRng } from './ports/sim_rng.ts';
+import {
+  NO_LIMITS,
+  type SeedLimits,
+  type SeedResult,
+  type SeedViolation,
+  type ShareGate,
+} from './search/seed_result.ts';
+import { Trace } from './trace.ts';
+import { Operations } from './workload/operations.ts';
+import { SimClient, type ClientHost } from './workload/sim_client.ts';
+
+/** How often the heal phase asks whether everything has settled, and how long it must have. */
+const SETTLE_MICROS = 50_000;
+const SETTLED_MICROS = 1_000_000;
+/** Clients begin within this time of each other. */
+const START_SPREAD_MICROS = 20_000;
+const KEY_FAMILY = 7;
+const NONE = -1;
+
+export interface WorldOptions {
+  readonly plan: Plan;
+  readonly arena: Arena;
+  readonly factory: ReplicaFactory;
+  readonly checkers: readonly CheckerEntry[];
+  readonly limits?: SeedLimits;
+}
+
+export class World
+  implements CheckContext, NetworkHost, FaultHost, ClientHost, ReplicaObserver
+{
+  readonly config: ClusterConfig;
+  readonly zones: Zones;
+  readonly cluster: Region;
+  readonly replicaCount: number;
+  readonly clientCount: number;
+  readonly counters = new Counters();
+  readonly suite: CheckerSuite;
+  readonly replicas: (ReplicaProcess | null)[] = [];
+  readonly clients: SimClient[] = [];
+  readonly disks: SimDisk[] = [];
+  readonly network: SimNetwork;
+  readonly arena: Arena;
+  readonly time: VirtualTime = { now: 0 };
+
+  private readonly options: WorldOptions;
+  private readonly thePlan: Plan;
+  private readonly queue: EventQueue;
+  private readonly pool: MessagePool;
+  private readonly decisions: Decisions;
+  private readonly clocks: SimClock[] = [];
+  private readonly ports: NetworkPort[] = [];
+  private readonly injector: FaultInjector;
+  private readonly trace = new Trace();
+  private readonly holder: number;
+  private readonly eventsMax: number;
+
+  private readonly up: Uint8Array;
+  private readonly paused: Uint8Array;
+  private readonly starts: Uint32Array;
+  /** A process that began on a disk whose journal had no faults. */
+  private readonly cleanStart: Uint8Array;
+  /** Events of a paused node, in order: lists of slots. */
+  private readonly heldFirst: Int32Array;
+  private readonly heldLast: Int32Array;
+
+  private viewFixed = 0;
+  private healedAt = NONE;
+  private settledAt = NONE;
+  private finished = false;
+  /** What a run that was cut short lacks. */
+  private cut = '';
+  private violation: SeedViolation | null = null;
+  /** Stack of the error that ended a process, for people. */
+  panicStack = '';
+  private readonly probesBefore: Map<string, number>;
+
+  constructor(options: WorldOptions) {
+    const { plan, arena } = options;
+    const limits = options.limits ?? NO_LIMITS;
+    arena.reset();
+    this.options = options;
+    this.thePlan = plan;
+    this.arena = arena;
+    this.config = arena.config;
+    this.zones = arena.zones;
+    this.cluster = arena.cluster;
+    this.queue = arena.queue;
+    this.pool = arena.pool;
+    this.replicaCount = plan.replicaCount;
+    this.clientCount = plan.workload.clients;
+    this.eventsMax = Math.min(plan.eventsMax, limits.events ?? plan.eventsMax);
+    const nodes = this.replicaCount + this.clientCount;
+    this.holder = nodes + 1;
+    this.decisions = new Decisions(plan.seedWords, plan.decisions);
+    this.up = new Uint8Array(nodes);
+    this.paused = new Uint8Array(nodes);
+    this.starts = new Uint32Array(this.replicaCount);
+    this.cleanStart = new Uint8Array(this.replicaCount);
+    this.heldFirst = new Int32Array(nodes).fill(NONE);
+    this.heldLast = new Int32Array(nodes).fill(NONE);
+    this.probesBefore = probeHits(plan.gates);
+
+    this.network = new SimNetwork({
+      plan: plan.network,
+      host: this,
+      time: this.time,
+      queue: this.queue,
+      pool: this.pool,
+      decisions: this.decisions,
+      counters: this.counters,
+      replicaCount: this.replicaCount,
+      nodeCount: nodes,
+      holder: nodes,
+      memory: arena.network,
+    });
+    for (let node = 0; node < nodes; node++) {
+      const clock = plan.clocks[node] ?? { offsetMicros: 0, driftPpm: 0 };
+      if (clock.offsetMicros !== 0 || clock.driftPpm !== 0) this.counters.hit(FAULT.clock_skew);
+      this.clocks.push(new SimClock(this.time, this.queue, node, clock));
+      this.ports.push(new NetworkPort(this.network, node));
+    }
+    for (let node = 0; node < this.replicaCount; node++) {
+      this.replicas.push(null);
+      const disk = new SimDisk({
+        plan: plan.storage,
+        time: this.time,
+        queue: this.queue,
+        decisions: this.decisions,
+        counters: this.counters,
+        node,
+        replicaCount: this.replicaCount,
+        zones: this.zones,
+        memory: arena.disk(node),
+      });
+      for (const { offset, bytes } of arena.formatted(options.factory, node, this.replicaCount)) {
+        disk.preset(offset, bytes);
+      }
+      this.disks.push(disk);
+    }
+    this.suite = new CheckerSuite(this, options.checkers);
+    this.injector = new FaultInjector({
+      host: this,
+      faults: plan.faults,
+      queue: this.queue,
+      decisions: this.decisions,
+      counters: this.counters,
+      network: this.network,
+      disks: this.disks,
+      clocks: this.clocks,
+      atlas: new FaultAtlas(this.decisions, this.config, this.zones, this.replicaCount),
+    });
+    for (let client = 0; client < this.clientCount; client++) this.clients.push(this.newClient(client));
+    this.scheduleAll(Math.min(plan.faultMicros, limits.micros ?? plan.faultMicros));
+  }
+
+  private newClient(client: number): SimClient {
+    const node = this.replicaCount + client;
+    const { workload, seedWords } = this.thePlan;
+    return new SimClient({
+      host: this,
+      config: this.config,
+      cluster: this.cluster,
+      replicaCount: this.replicaCount,
+      client,
+      clock: this.clocks[node] as SimClock,
+      network: this.ports[node] as NetworkPort,
+      pool: this.pool,
+      seed: seedWords,
+      operations: new Operations({
+        plan: workload,
+        config: this.config,
+        decisions: this.decisions,
+        counters: this.counters,
+        client,
+      }),
+      counters: this.counters,
+    });
+  }
+
+  private scheduleAll(healAt: number): void {
+    for (let node = 0; node < this.replicaCount; node++) {
+      this.queue.push(0, EVENT.restart, node, 0, 0, 0);
+    }
+    for (let client = 0; client < this.clientCount; client++) {
+      const node = this.replicaCount + client;
+      this.up[node] = 1;
+      const key = this.decisions.key(KEY_FAMILY, node, 0, 0, 0, 0, 0);
+      const at = 1 + this.decisions.below(key, DOMAIN.think, START_SPREAD_MICROS);
+      this.queue.push(at, EVENT.clientStart, node, 0, 0, 0);
+    }
+    this.injector.schedule();
+    this.queue.push(healAt, EVENT.heal, 0, 0, 0, 0);
+  }
+
+  // --- The loop (shape of SeedRun) ---
+
+  get events(): number {
+    return this.counters.events;
+  }
+
+  get digestWord(): number {
+    return this.trace.word;
+  }
+
+  /** 32 hexadecimal digits over all events so far. */
+  digest(): string {
+    return this.trace.digest();
+  }
+
+  describe(): string {
+    return this.trace.describe(this.replicaCount);
+  }
+
+  plan(): Plan {
+    return this.thePlan;
+  }
+
+  /** Runs the next event; false when there is none, and nothing happened. */
+  step(): boolean {
+    if (this.finished) return false;
+    const queue = this.queue;
+    const time = queue.time;
+    const slot = queue.pop();
+    this.time.now = time;
+    this.counters.events++;
+    const node = queue.node[slot] as number;
+    try {
+      this.dispatch(slot, queue.kind[slot] as number, node);
+    } catch (error) {
+      this.processThrew(node, error);
+    }
+    this.pool.holder = this.holder;
+    if (this.violation !== null) {
+      this.finished = true;
+    } else if (this.counters.events >= this.eventsMax && !this.finished) {
+      this.finished = true;
+      this.cut = `stopped after ${this.eventsMax} events`;
+    }
+    return true;
+  }
+
+  private dispatch(slot: number, kind: number, node: number): void {
+    if (this.paused[node] === 1 && kind <= EVENT.storageNotice) {
+      this.hold(slot, kind, node);
+      return;
+    }
+    switch (kind) {
+      case EVENT.deliver: return this.deliver(slot, node);
+      case EVENT.timer: return this.fireTimer(slot, node);
+      case EVENT.storage: return this.completeStorage(slot, node);
+      case EVENT.storageNotice: return this.noticeStorage(slot, node);
+      default: return this.dispatchRare(slot, kind, node);
+    }
+  }
+
+  private dispatchRare(slot: number, kind: number, node: number): void {
+    const a = this.queue.a[slot] as number;
+    this.queue.release(slot);
+    this.trace.add(this.time.now, kind, node, a, 0, 0, 0);
+    switch (kind) {
+      case EVENT.fault:
+        this.injector.begin(a);
+        break;
+      case EVENT.faultEnd:
+        this.injector.end(a);
+        break;
+      case EVENT.crash:
+        if (this.healedAt !== NONE || this.up[node] === 0) break;
+        this.counters.apply(FAULT.crash);
+        this.crash(node, a);
+        break;
+      case EVENT.restart:
+        if (this.up[node] === 0) this.restart(node);
+        break;
+      case EVENT.think:
+        this.pool.holder = node;
+        this.client(node).begin();
+        break;
+      case EVENT.clientStart:
+        this.pool.holder = node;
+        this.client(node).start();
+        break;
+      case EVENT.heal:
+        this.heal();
+        break;
+      default:
+        this.settle();
+    }
+  }
+
+  private deliver(slot: number, node: number): void {
+    const queue = this.queue;
+    const from = queue.b[slot] as number;
+    const flags = (queue.c[slot] as number) & 3;
+    const index = queue.a[slot] as number;
+    const words = (this.pool.messages[index] as Message).words;
+    const command = ((words[AT.command >> 2] as number) >>> 16) & 0xff;
+    this.trace.add(
+      this.time.now,
+      EVENT.deliver,
+      node,
+      from,
+      command | (flags << 8),
+      words[0] as number,
+      words[1] as number,
+    );
+    const message = this.network.arrive(slot);
+    if (message === null) return;
+    queue.release(slot);
+    this.counters.delivered++;
+    this.pool.holder = node;
+    if (node < this.replicaCount) {
+      (this.replicas[node] as ReplicaProcess).onMessage(message);
+      this.afterReplica(node);
+    } else {
+      this.client(node).onMessage(message);
+    }
+    this.network.done(message);
+  }
+
+  private fireTimer(slot: number, node: number): void {
+    const timer = this.queue.a[slot] as number;
+    this.queue.release(slot);
+    this.trace.add(this.time.now, EVENT.timer, node, timer, 0, 0, 0);
+    (this.clocks[node] as SimClock).fired(timer);
+    this.pool.holder = node;
+    if (node < this.replicaCount) {
+      (this.replicas[node] as ReplicaProcess).onTimer(timer);
+      this.afterReplica(node);
+    } else {
+      this.client(node).onTimer(timer);
+    }
+  }
+
+  private completeStorage(slot: number, node: number): void {
+    const operation = this.queue.a[slot] as number;
+    this.queue.release(slot);
+    const disk = this.disks[node] as SimDisk;
+    const result = this.finishOperation(disk, operation, node);
+    this.pool.holder = node;
+    (this.replicas[node] as ReplicaProcess).onStorage(disk.tokenOf(operation), result);
+    this.afterReplica(node);
+  }
+
+  private finishOperation(disk: SimDisk, operation: number, node: number): 0 | 1 | 2 | 3 {
+    const kind = disk.kindOf(operation);
+    const sector = disk.sectorOf(operation);
+    const result = disk.complete(operation);
+    const word = disk.memory.imageWords[sector * (SECTOR_SIZE / 4)] as number;
+    this.trace.add(this.time.now, EVENT.storage, node, kind, result, sector, word);
+    return result;
+  }
+
+  private noticeStorage(slot: number, node: number): void {
+    const token = this.queue.a[slot] as number;
+    const result = this.queue.b[slot] as 0 | 1 | 2 | 3;
+    this.queue.release(slot);
+    this.trace.add(this.time.now, EVENT.storageNotice, node, token, result, 0, 0);
+    this.pool.holder = node;
+    (this.replicas[node] as ReplicaProcess).onStorage(token, result);
+    this.afterReplica(node);
+  }
+
+  /** A planned crash waits for a write in flight: hit somewhere within its likely duration. */
+  private afterReplica(node: number): void {
+    const disk = this.disks[node] as SimDisk;
+    if (!disk.writeStarted) return;
+    disk.writeStarted = false;
+    disk.crashOnWrite = false;
+    const { writeMinMicros, writeMeanMicros } = this.thePlan.storage;
+    const key = this.decisions.key(KEY_FAMILY, node, this.starts[node] as number, 1, 0, 0, 0);
+    const span = writeMinMicros + writeMeanMicros + 1;
+    const delay = 1 + this.decisions.below(key, DOMAIN.crashDelay, span);
+    const down = this.injector.downMicros[node] as number;
+    this.queue.push(this.time.now + delay, EVENT.crash, node, down, 0, 0);
+  }
+
+  // --- Processes ---
+
+  isUp(node: number): boolean {
+    return this.up[node] === 1;
+  }
+
+  isPaused(node: number): boolean {
+    return this.paused[node] === 1;
+  }
+
+  downCount(): number {
+    let down = 0;
+    for (let node = 0; node < this.replicaCount; node++) {
+      if (this.up[node] === 0 || this.paused[node] === 1) down++;
+    }
+    return down;
+  }
+
+  primary(): number {
+    let view = NONE;
+    for (const replica of this.replicas) {
+      if (replica !== null && replica.status === 'normal' && replica.view > view) view = replica.view;
+    }
+    return view === NONE ? 0 : view % this.replicaCount;
+  }
+
+  crash(node: number, downMicros: number): void {
+    this.counters.crashes++;
+    this.dropHeld(node);
+    (this.clocks[node] as SimClock).disarmAll();
+    (this.disks[node] as SimDisk).crash();
+    this.replicas[node] = null;
+    this.up[node] = 0;
+    this.paused[node] = 0;
+    this.pool.dropHolder(node);
+    this.injector.processGone(node);
+    this.suite.stopped(node);
+    this.queue.push(this.time.now + Math.max(1, downMicros), EVENT.restart, node, 0, 0, 0);
+  }
+
+  private restart(node: number): void {
+    const disk = this.disks[node] as SimDisk;
+    const start = this.starts[node] as number;
+    this.starts[node] = start + 1;
+    if (start > 0) {
+      this.counters.restarts++;
+      this.counters.observe(FAULT.crash);
+      this.spareJournal(node);
+    }
+    disk.restart();
+    this.pool.holder = node;
+    const replica = this.options.factory.create({
+      config: this.config,
+      cluster: this.cluster,
+      replicaIndex: node,
+      replicaCount: this.replicaCount,
+      clock: this.clocks[node] as SimClock,
+      network: this.ports[node] as NetworkPort,
+      storage: disk,
+      rng: processRng(this.thePlan.seedWords, node, start),
+      pool: this.pool,
+      observer: this,
+    });
+    this.replicas[node] = replica;
+    this.up[node] = 1;
+    this.suite.started(node);
+    replica.start();
+    this.afterReplica(node);
+  }
+
+  /**
+   * Too many replicas that cannot tell their head would leave none to ask (all logs are whole, yet
+   * nobody may vote). So a replica whose vote is needed finds the faults of its journal withdrawn.
+   */
+  private spareJournal(node: number): void {
+    let voters = 0;
+    for (let other = 0; other < this.replicaCount; other++) {
+      const replica = this.replicas[other];
+      if (replica === null || replica === undefined) continue;
+      const sure = replica.status === 'recovering' && this.cleanStart[other] === 1;
+      if (sure || replica.status === 'normal' || replica.status === 'view_change') voters++;
+    }
+    const needed = voters < quorumsOf(this.replicaCount).viewChange;
+    this.cleanStart[node] = needed ? 1 : 0;
+    if (!needed) return;
+    const { journalHeaders, replies } = this.zones;
+    (this.disks[node] as SimDisk).withdraw(journalHeaders / SECTOR_SIZE, replies / SECTOR_SIZE);
+  }
+
+  pause(node: number): void {
+    this.paused[node] = 1;
+  }
+
+  resume(node: number): void {
+    this.paused[node] = 0;
+    let slot = this.heldFirst[node] as number;
+    this.heldFirst[node] = NONE;
+    this.heldLast[node] = NONE;
+    while (slot !== NONE) {
+      const next = this.queue.next[slot] as number;
+      this.queue.insert(slot, this.time.now);
+      slot = next;
+    }
+  }
+
+  /** The disk works on while its process stands still; everything else waits. */
+  private hold(slot: number, kind: number, node: number): void {
+    const queue = this.queue;
+    this.counters.observe(FAULT.pause);
+    this.trace.add(this.time.now, kind, node, NONE, 0, 0, 0);
+    if (kind === EVENT.storage) {
+      const disk = this.disks[node] as SimDisk;
+      const operation = queue.a[slot] as number;
+      queue.b[slot] = this.finishOperation(disk, operation, node);
+      queue.a[slot] = disk.tokenOf(operation);
+      queue.kind[slot] = EVENT.storageNotice;
+    }
+    queue.next[slot] = NONE;
+    const last = this.heldLast[node] as number;
+    if (last === NONE) this.heldFirst[node] = slot;
+    else queue.next[last] = slot;
+    this.heldLast[node] = slot;
+  }
+
+  private dropHeld(node: number): void {
+    let slot = this.heldFirst[node] as number;
+    this.heldFirst[node] = NONE;
+    this.heldLast[node] = NONE;
+    while (slot !== NONE) {
+      const next = this.queue.next[slot] as number;
+      // A packet must leave its link, too: it arrives at a process that is gone.
+      if (this.queue.kind[slot] === EVENT.deliver) this.queue.insert(slot, this.time.now);
+      else this.queue.release(slot);
+      slot = next;
+    }
+  }
+
+  private processThrew(node: number, thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const disk = this.disks[node];
+    const injected =
+      error instanceof ReplicaFatal &&
+      error.code.startsWith('storage') &&
+      disk !== undefined &&
+      disk.errorInjected;
+    if (disk !== undefined) this.suite.panicked(node, error.name, error.message, injected);
+    if (injected) {
+      this.crash(node, this.injector.downMicros[node] as number);
+      return;
+    }
+    this.panicStack = error.stack ?? '';
+    const who = node < this.replicaCount ? `R${node}` : `C${node - this.replicaCount}`;
+    this.fail('no_panic', `${who} stopped: ${error.name}: ${error.message}`);
+  }
+
+  // --- Clients ---
+
+  private client(node: number): SimClient {
+    return this.clients[node - this.replicaCount] as SimClient;
+  }
+
+  clientCalled(client: number, operation: number, body: Uint8Array): void {
+    this.suite.called(client, operation, body);
+  }
+
+  clientReturned(client: number, reply: Message): void {
+    this.suite.returned(client, reply);
+  }
+
+  clientAbandoned(client: number): void {
+    this.suite.abandoned(client);
+  }
+
+  clientRests(client: number, delayMicros: number): void {
+    if (this.healedAt !== NONE) return;
+    const node = this.replicaCount + client;
+    this.queue.push(this.time.now + delayMicros, EVENT.think, node, 0, 0, 0);
+  }
+
+  // --- What replicas show (ReplicaObserver) ---
+
+  committed(replica: Replica, op: number, prepare: Message, reply: Message | null): void {
+    this.suite.committed(replica.replicaIndex, op, prepare, reply);
+  }
+
+  checkpointed(replica: Replica, op: number): void {
+    this.counters.checkpoints++;
+    this.suite.checkpointed(replica.replicaIndex, op);
+  }
+
+  statusChanged(replica: Replica): void {
+    const node = replica.replicaIndex;
+    const view = replica.view;
+    this.suite.view(node, view, replica.logView);
+    if (replica.status === 'recovering_head') this.counters.recoveringHead++;
+    const leads = replica.status === 'normal' && view % this.replicaCount === node;
+    if (leads && view > this.viewFixed) {
+      this.viewFixed = view;
+      this.counters.viewChanges++;
+    }
+    this.countViews();
+  }
+
+  ignored(_replica: Replica, _command: number, _reason: string): void {}
+
+  discarded(_replica: Replica, _op: number, _header: Region, _at: number): void {}
+
+  synced(replica: Replica, _fromOp: number, toOp: number): void {
+    this.counters.syncs++;
+    this.suite.synced(replica.replicaIndex, toOp);
+  }
+
+  private countViews(): void {
+    let different = 0;
+    for (let i = 0; i < this.replicaCount; i++) {
+      const view = this.replicas[i]?.view;
+      if (view === undefined) continue;
+      let first = true;
+      for (let j = 0; j < i && first; j++) first = this.replicas[j]?.view !== view;
+      if (first) different++;
+    }
+    if (different > this.counters.viewsLiveMax) this.counters.viewsLiveMax = different;
+  }
+
+  // --- What goes over the wire (NetworkHost) ---
+
+  sent(node: number, message: Message): void {
+    this.suite.sent(node, message);
+  }
+
+  // --- Phases ---
+
+  private heal(): void {
+    this.healedAt = this.time.now;
+    this.injector.heal();
+    for (const client of this.clients) client.stopped = true;
+    for (let node = 0; node < this.replicaCount; node++) {
+      if (this.paused[node] === 1) this.resume(node);
+      if (this.up[node] === 0) this.queue.push(this.time.now + 1, EVENT.restart, node, 0, 0, 0);
+    }
+    this.suite.healed((1 << this.replicaCount) - 1);
+    this.queue.push(this.time.now + SETTLE_MICROS, EVENT.settle, 0, 0, 0, 0);
+  }
+
+  private settle(): void {
+    const problem = this.unsettled();
+    if (problem !== null) this.settledAt = NONE;
+    else if (this.settledAt === NONE) this.settledAt = this.time.now;
+    const timedOut = this.time.now - this.healedAt >= this.thePlan.healMicros;
+    const settled = problem === null && this.time.now - this.settledAt >= SETTLED_MICROS;
+    if (!settled && !timedOut) {
+      this.queue.push(this.time.now + SETTLE_MICROS, EVENT.settle, 0, 0, 0, 0);
+      return;
+    }
+    this.finished = true;
+    this.suite.ended();
+    if (problem !== null && this.violation === null) {
+      const seconds = this.thePlan.healMicros / 1_000_000;
+      this.fail('liveness', `${problem}, ${seconds} s after the faults ended`);
+    }
+  }
+
+  /** Why the world has not come to rest, or null. */
+  private unsettled(): string | null {
+    for (let client = 0; client < this.clientCount; client++) {
+      if (!(this.clients[client] as SimClient).settled) return `C${client} waits for an answer`;
+    }
+    const first = this.replicas[0];
+    for (let node = 0; node < this.replicaCount; node++) {
+      const replica = this.replicas[node];
+      if (replica === null || replica === undefined) return `R${node} does not run`;
+      if (replica.status !== 'normal') return `R${node} is in status ${replica.status}`;
+      if (replica.view !== first?.view) {
+        return `R0 is in view ${first?.view ?? 0}, R${node} in view ${replica.view}`;
+      }
+      if (replica.commitMin < this.suite.history.opMax) {
+        return `R${node} stands at op ${replica.commitMin}, ${this.suite.history.opMax} committed`;
+      }
+      if (replica.commitMin !== first.commitMin || replica.checkpointOp !== first.checkpointOp) {
+        return (
+          `R0 stands at op ${first.commitMin} and checkpoint ${first.checkpointOp}, ` +
+          `R${node} at op ${replica.commitMin} and checkpoint ${replica.checkpointOp}`
+        );
+      }
+    }
+    return this.suite.settled() ? null : 'a checker waits';
+  }
+
+  // --- What checkers are lent (CheckContext) ---
+
+  now(): number {
+    return this.time.now;
+  }
+
+  disk(node: number): TrueDisk {
+    return this.disks[node] as SimDisk;
+  }
+
+  fail(id: string, message: string): void {
+    if (this.violation !== null) return;
+    this.violation = {
+      invariant: id,
+      message,
+      event: this.counters.events,
+      virtualMicros: this.time.now,
+      replicas: replicasIn(message),
+    };
+  }
+
+  // --- The result ---
+
+  result(): SeedResult {
+    const { counters, thePlan } = this;
+    counters.commits = this.suite.history.opMax;
+    const checks = this.suite.comparisons();
+    const gates: Record<string, number> = {};
+    const shares: ShareGate[] = [];
+    const unmet: string[] = this.cut === '' ? [] : [this.cut];
+    for (const gate of thePlan.gates) {
+      const value = counterValue(counters, gate.counter, this.time.now, this.probesBefore);
+      gates[gate.counter] = value;
+      const met = value >= (gate.min ?? value) && value <= (gate.max ?? value);
+      if (gate.sharePpm !== undefined) {
+        shares.push({ gate: inWords(gate), sharePpm: gate.sharePpm, met });
+      } else if (!met) {
+        unmet.push(`${inWords(gate)}: ${value}`);
+      }
+    }
+    for (const id of thePlan.invariants) {
+      if (checks[id] === 0) unmet.push(`${id} compared nothing`);
+    }
+    return {
+      seed: Number(thePlan.seed),
+      digest: this.trace.digest(),
+      events: counters.events,
+      messages: counters.delivered,
+      storageOps: counters.storageOps,
+      commits: counters.commits,
+      viewChanges: counters.viewChanges,
+      crashes: counters.crashes,
+      virtualMicros: this.time.now,
+      violation: this.violation,
+      unmet,
+      shares,
+      checks,
+      gates,
+      faults: faultCounts(counters),
+      canaryReached: canaryReached(),
+    };
+  }
+}
+
+function inWords(gate: Gate): string {
+  const parts: string[] = [];
+  if (gate.min !== undefined) parts.push(`at least ${gate.min}`);
+  if (gate.max !== undefined) parts.push(`at most ${gate.max}`);
+  return `${gate.counter} ${parts.join(', ')}`;
+}
+
+/** Indices in "R0 ... R2". */
+function replicasIn(message: string): number[] {
+  const found = new Set<number>();
+  for (const match of message.matchAll(/\bR([0-9])\b/g)) found.add(Number(match[1]));
+  return [...found].sort((a, b) => a - b);
+}
+
+function probeHits(gates: readonly Gate[]): Map<string, number> {
+  const hits = new Map<string, number>();
+  if (!gates.some((gate) => gate.counter.startsWith('probe.'))) return hits;
+  for (const probe of allProbes()) hits.set(probe.name, probe.hits);
+  return hits;
+}
