@@ -39,7 +39,7 @@ export const READ_FOR_COMMIT = 1;
 
 /** Who may execute: reference "vsr" 4.7. */
 function mayCommit(r: Replica): boolean {
-  if (r.syncing !== 'idle') return false;
+  if (r.syncing !== 'idle' || !r.stateOpen) return false;
   if (r.status === 'normal') return true;
   if (r.status === 'view_change') return r.dvcQuorum;
   return r.status === 'recovering' && r.replicaCount === 1;

@@ -456,7 +456,7 @@ export function replyRead(r: Replica, token: number, reply: Message | null): voi
 
 /** A reply from another replica: repair of a slot of the reply zone. */
 export function onReply(r: Replica, reply: Message): void {
-  const slot = r.sessions.find(reply, AT.client);
+  const slot = r.stateOpen ? r.sessions.find(reply, AT.client) : -1;
   if (slot === -1) return r.ignore(reply, 'no session');
   const at = r.sessions.replyHeaderAt(slot);
   if (!equalWords(reply, AT.checksum, r.sessions.table, at + AT.checksum, 32)) {

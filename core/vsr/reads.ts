@@ -83,7 +83,7 @@ export function onQuery(r: Replica, query: Message): void {
   if (r.stateMachine.inputProblem(operationOf(query), query, HEADER_SIZE, length) !== null) {
     return r.ignore(query, 'invalid query');
   }
-  if (canaryIs(CANARY.staleRead)) {
+  if (r.stateOpen && canaryIs(CANARY.staleRead)) {
     r.stateMachine.query(query);
     return;
   }

@@ -14,6 +14,7 @@ import { CHECKPOINT } from '../storage/checkpoint_state.ts';
 import { op as toOp, saturatingSub, view as toView } from '../units.ts';
 import { commitLoop } from './commit.ts';
 import * as normal from './normal.ts';
+import * as repair from './repair.ts';
 import { type Replica } from './replica.ts';
 import { TIMEOUT, TIMER } from './timeouts.ts';
 import {
@@ -30,9 +31,9 @@ const startedInViewChange = defineProbe('recovery: resumed a view change');
 const startedHeadUncertain = defineProbe('recovery: head uncertain');
 const primaryMovedOn = defineProbe('recovery: former primary moved to the next view');
 const headFromList = defineProbe('recovery: head from the view headers, not in the journal');
-const resumedSync = defineProbe('recovery: resumed fetching synced blocks');
+const resumedSync = defineProbe('state sync: fetching blocks');
 
-export type RecoveryStage = 'superblock' | 'generation' | 'journal' | 'state' | 'replay' | 'views' | 'done';
+export type RecoveryStage = 'superblock' | 'generation' | 'journal' | 'replay' | 'views' | 'done';
 
 export function superblockOpened(r: Replica): void {
   const state = r.superblock.working;
@@ -88,14 +89,6 @@ export function superblockUpdated(r: Replica): boolean {
 
 export function journalRecovered(r: Replica): void {
   assert(r.recoveryStage === 'journal', 'recovery: journal');
-  r.recoveryStage = 'state';
-  r.stateMachine.open(r.checkpoint);
-}
-
-export function stateMachineOpened(r: Replica): void {
-  assert(r.recoveryStage === 'state', 'recovery: state');
-  const sessions = r.stateMachine.openedSessions;
-  r.sessions.decode(sessions.region, 0, sessions.length);
   const certain = decideHead(r);
   r.commitMax = toOp(
     Math.max(r.commitMax, r.commitMin, saturatingSub(r.op, r.config.pipelineMax)),
@@ -104,10 +97,13 @@ export function stateMachineOpened(r: Replica): void {
     // Everything in the journal of a single replica is committed: replay to its end.
     r.recoveryStage = 'replay';
     r.advanceCommitMax(r.op);
-    commitLoop(r);
+    r.stateMachine.open(r.checkpoint);
     return;
   }
   r.recoveryStage = 'done';
+  // Votes and acks need the log, not the state: they do not wait for blocks that may have to come
+  // from peers. Only execution does.
+  r.stateMachine.open(r.checkpoint);
   if (!certain) {
     startedHeadUncertain.hits++;
     r.setStatus('recovering_head');
@@ -125,14 +121,26 @@ export function stateMachineOpened(r: Replica): void {
     startedAsBackup.hits++;
     becomeBackup(r);
   }
+  commitLoop(r);
+}
+
+/** The trailers are read: sessions are known and ops can be executed; other blocks may follow. */
+export function stateMachineOpened(r: Replica): void {
+  assert(!r.stateOpen, 'recovery: state opened twice');
+  const sessions = r.stateMachine.openedSessions;
+  r.sessions.decode(sessions.region, 0, sessions.length);
+  r.stateOpen = true;
   if (!r.blocksComplete) {
     resumedSync.hits++;
     r.stateMachine.syncBlocks(r.syncOpMin, r.syncOpMax);
   }
+  commitLoop(r);
+  repair.ensureRepair(r);
 }
 
 function firstStart(r: Replica): boolean {
-  return r.superblock.working.generation === 1 && r.view === 0 && r.op === 0 && r.commitMax === 0;
+  const { generation } = r.superblock.working;
+  return generation === 1 && r.view === 0 && r.op === 0 && r.commitMax === 0 && r.stateOpen;
 }
 
 /** Section 7.6; returns whether nothing above the head can have been acknowledged. */
@@ -172,7 +180,7 @@ function decideHead(r: Replica): boolean {
 
 /** Single replica: all is executed; take the next view, so that a torn op cannot have two versions in one. */
 export function replayed(r: Replica): void {
-  if (r.recoveryStage !== 'replay' || r.commitStage !== 'idle' || r.commitMin < r.op) return;
+  if (r.recoveryStage !== 'replay' || !r.stateOpen || r.commitStage !== 'idle' || r.commitMin < r.op) return;
   r.recoveryStage = 'views';
   r.view = toView(r.view + 1);
   r.logView = r.view;

@@ -83,7 +83,7 @@ export type CommitStage =
   | 'superblock';
 
 /** Installing a checkpoint of others: nothing else is processed meanwhile. */
-export type Syncing = 'idle' | 'updating_superblock' | 'opening';
+export type Syncing = 'idle' | 'updating_superblock';
 
 export interface ReplicaOptions {
   readonly config: ClusterConfig;
@@ -182,6 +182,8 @@ export class Replica
   /** The op whose prepare `reading_prepare` waits for. */
   commitReadOp = 0;
   syncing: Syncing = 'idle';
+  /** The checkpoint's trailers are read: ops can be executed and sessions consulted. */
+  stateOpen = false;
   syncOpMin = 0;
   syncOpMax = 0;
   /** All blocks of the current checkpoint are here. */
@@ -385,8 +387,7 @@ export class Replica
   }
 
   stateMachineOpened(): void {
-    if (this.syncing !== 'idle') stateSync.stateMachineOpened(this);
-    else recovery.stateMachineOpened(this);
+    recovery.stateMachineOpened(this);
   }
 
   stateMachineReady(): void {
@@ -607,12 +608,8 @@ function receive(replica: Replica, message: Message): void {
     messageInvalid.hits++;
     return replica.ignore(message, problem);
   }
-  if (replica.status === 'recovering') {
-    // Blocks that the opening of the state waits for; anything else must wait for the status.
-    if (command === COMMAND.block) return repair.onBlock(replica, message);
-    return replica.ignore(message, 'recovering');
-  }
-  if (replica.syncing !== 'idle') return stateSync.receiveWhileSyncing(replica, message);
+  if (replica.status === 'recovering') return replica.ignore(message, 'recovering');
+  if (replica.syncing !== 'idle') return replica.ignore(message, 'syncing');
   viewChange.viewJump(replica, message);
   dispatch(replica, message);
 }

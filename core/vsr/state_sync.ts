@@ -6,24 +6,22 @@
  */
 import { assert } from '../assert.ts';
 import { CHECKPOINT_STATE_SIZE, HEADER_SIZE, checkpointAfter, checkpointDurable } from '../constants.ts';
-import { AT, COMMAND, commandOf, opOf, viewOf } from '../message/header.ts';
+import { AT, opOf, viewOf } from '../message/header.ts';
 import { type Message } from '../message/pool.ts';
 import { copyWords, equalWords, readU64 } from '../message/region.ts';
 import { defineProbe } from '../probe.ts';
 import { CHECKPOINT, checkpointOpAt } from '../storage/checkpoint_state.ts';
 import { op as toOp, view as toView } from '../units.ts';
-import { commitLoop } from './commit.ts';
 import * as normal from './normal.ts';
 import * as repair from './repair.ts';
 import { type Replica } from './replica.ts';
-import { TIMEOUT, TIMER } from './timeouts.ts';
-import { SV, becomeBackup, installHeaders, leaveView, sendRequestStartView } from './view_change.ts';
+import { SV, becomeBackup, installHeaders, leaveView } from './view_change.ts';
 
 const syncStarted = defineProbe('state sync: started');
 const syncStuck = defineProbe('state sync: started because stuck');
 const syncCompleted = defineProbe('state sync: all blocks local');
 const syncRefused = defineProbe('state sync: refused, checkpoint does not continue ours');
-const syncRestarted = defineProbe('state sync: started over with a newer checkpoint');
+const syncRestarted = defineProbe('state sync: started before the state was open');
 const syncDeferred = defineProbe('state sync: deferred, a checkpoint is being cut');
 
 
@@ -70,6 +68,8 @@ export function begin(r: Replica, sv: Message): void {
     leaveView(r);
     r.view = toView(view);
   }
+  if (!r.stateOpen) syncRestarted.hits++;
+  r.stateOpen = false;
   r.logView = r.view;
   r.commitStage = 'idle';
   r.repairState.stuck = false;
@@ -101,7 +101,6 @@ export function begin(r: Replica, sv: Message): void {
   r.viewHeadersCount = count;
   r.syncing = 'updating_superblock';
   r.setStatus('normal');
-  r.timeouts.start(TIMER.rsvMessage, TIMEOUT.rsvMessage);
   r.viewPersisting = true;
   r.superblock.update({
     view: r.view,
@@ -112,26 +111,6 @@ export function begin(r: Replica, sv: Message): void {
     syncOpMin: r.syncOpMin,
     syncOpMax: r.syncOpMax,
   });
-}
-
-/**
- * Meanwhile only blocks are taken, and news of a checkpoint so much newer that the peers may have
- * let go of the blocks we ask for: then the sync starts over.
- */
-export function receiveWhileSyncing(r: Replica, message: Message): void {
-  const command = commandOf(message);
-  if (command === COMMAND.block) return repair.onBlock(r, message);
-  if (command === COMMAND.requestBlocks) return repair.onRequestBlocks(r, message);
-  if (command === COMMAND.requestPrepare) return repair.onRequestPrepare(r, message);
-  if (command === COMMAND.commit && viewOf(message) > r.view) {
-    return sendRequestStartView(r, viewOf(message));
-  }
-  const primary = r.primaryOf(viewOf(message)) !== r.replicaIndex;
-  if (command === COMMAND.startView && viewOf(message) >= r.view && primary && isNeeded(r, message)) {
-    syncRestarted.hits++;
-    return begin(r, message);
-  }
-  r.ignore(message, 'syncing');
 }
 
 /** The head may be the checkpoint op itself, below the repair window: its header is still needed. */
@@ -145,23 +124,11 @@ export function superblockUpdated(r: Replica): void {
   if (r.syncing !== 'updating_superblock') return;
   const durable = r.superblock.working;
   if (checkpointOpAt(durable.checkpoint, 0) !== r.checkpointOp || durable.view < r.view) return;
-  r.syncing = 'opening';
-  r.observer.checkpointed(r, r.checkpointOp);
-  r.stateMachine.open(r.checkpoint);
-  if (r.grid.missingCount > 0) repair.blockRepairWanted(r);
-}
-
-/** Trailers are read: sessions are known and commits can go on; the other blocks follow. */
-export function stateMachineOpened(r: Replica): void {
-  assert(r.syncing === 'opening', 'state sync: opened', 0);
-  const sessions = r.stateMachine.openedSessions;
-  r.sessions.decode(sessions.region, 0, sessions.length);
   r.syncing = 'idle';
+  r.observer.checkpointed(r, r.checkpointOp);
   becomeBackup(r);
-  r.stateMachine.syncBlocks(r.syncOpMin, r.syncOpMax);
-  commitLoop(r);
+  r.stateMachine.open(r.checkpoint);
   repair.ensureRepair(r);
-  normal.sendPrepareOksOfSuffix(r);
 }
 
 /** Every block of the synced checkpoint is here: the acks held back until now are sent. */

@@ -717,6 +717,7 @@ export function becomeBackup(r: Replica): void {
 
 /** All of the log is here and clean; acks are collected anew. Section 6.6 steps 7 and 8. */
 export function becomePrimary(r: Replica): void {
+  assert(r.stateOpen, 'become primary: state not open');
   assert(r.isPrimary && r.commitMin === r.commitMax, 'become primary: commit', r.commitMin, r.commitMax);
   for (const timer of VIEW_TIMERS) r.timeouts.stop(timer);
   for (let i = 0; i < r.dvcs.length; i++) {
@@ -740,7 +741,7 @@ export function becomePrimary(r: Replica): void {
 }
 
 export function onRsvMessageTimeout(r: Replica): void {
-  const waits = r.status === 'view_change' || r.status === 'recovering_head' || r.syncing !== 'idle';
+  const waits = r.status === 'view_change' || r.status === 'recovering_head';
   if (!waits) return;
   sendRequestStartView(r, r.view);
   r.timeouts.start(TIMER.rsvMessage, TIMEOUT.rsvMessage);
