@@ -6,12 +6,17 @@ import { suite, test } from 'node:test';
 import { PROJECT_ROOT } from './source_scanner.ts';
 import { replay, runTranscript, type Environment } from './transcript.ts';
 import { Arithmetic } from './transcripts/arithmetic.ts';
+import { Lab } from './transcripts/lab.ts';
 
 const FOLDER = join(PROJECT_ROOT, 'test', 'transcripts');
 
 const ENVIRONMENTS: Readonly<Record<string, () => Environment>> = {
   'quorums.txt': () => new Arithmetic(),
   'checkpoints.txt': () => new Arithmetic(),
+  'normal_operation.txt': () => new Lab(),
+  'view_change.txt': () => new Lab(),
+  'log_choice.txt': () => new Lab(),
+  'torn_slot.txt': () => new Lab(),
 };
 
 suite('transcripts', () => {
