@@ -2,6 +2,7 @@
  * The checkers of one run, dispatched: one list a hook, built once, so that an event reaches only
  * those that look at it. The world owns a suite and tells it what happens.
  */
+import { COMMAND, commandOf } from '../core/message/header.ts';
 import { type Region } from '../core/message/region.ts';
 import { OpenCalls } from './calls.ts';
 import { History } from './history.ts';
@@ -108,14 +109,21 @@ export class CheckerSuite {
     this.nodes.synced(node, toOp);
   }
 
-  /** `node` hands a reply to its network. After `committed` of its op. */
-  replySent(node: number, reply: Region): void {
-    for (const checker of this.replySentList) checker.onReplySent(node, reply);
-  }
-
-  /** `node` hands a prepare_ok, do_view_change or start_view to its network. */
-  promiseSent(node: number, message: Region): void {
-    for (const checker of this.promiseSentList) checker.onPromiseSent(node, message);
+  /**
+   * `node` hands a message to its network. Comes after `committed` of the op that it answers. Only
+   * the kinds that checkers read cost more than the call.
+   */
+  sent(node: number, message: Region): void {
+    const command = commandOf(message);
+    if (command === COMMAND.reply) {
+      for (const checker of this.replySentList) checker.onReplySent(node, message);
+    } else if (
+      command === COMMAND.prepareOk ||
+      command === COMMAND.doViewChange ||
+      command === COMMAND.startView
+    ) {
+      for (const checker of this.promiseSentList) checker.onPromiseSent(node, message);
+    }
   }
 
   called(client: number, operation: number, body: Uint8Array): void {
