@@ -55,7 +55,7 @@ for (const command of [COMMAND.request, COMMAND.query, COMMAND.pingClient]) COMM
 const CLIENT_QUEUE_MAX = 256;
 /** Messages of a class kept for the core when replicas, and when clients, send. */
 const RESERVE_REPLICA = 8;
-const RESERVE_CLIENT = 64;
+export const RESERVE_CLIENT = 64;
 const SWEEP_MILLIS = 1000;
 /** A connection stuck in a handshake, in a message or in a write for so many sweeps is closed. */
 const STUCK_SWEEPS = 10;
@@ -180,11 +180,13 @@ export class TcpNetwork implements Network, ConnectionOwner, DialerUser {
     else this.counters.sent++;
   }
 
-  async close(): Promise<void> {
+  /** `flush`: what waits is handed to the kernel first. A replica in doubt says nothing more. */
+  async close(flush = true): Promise<void> {
     clearInterval(this.sweeper);
+    if (flush) this.onFlush();
+    this.dirty = [];
     for (const dialer of this.dialers) dialer?.stop();
     const closed = new Promise<void>((done) => this.server.close(() => done()));
-    this.onFlush(); // Replies of this turn still leave.
     for (const connection of this.connections.keys()) connection.close('shutting down');
     await closed;
   }
