@@ -414,6 +414,7 @@ class Judgement {
     if (kind === OPERATION_KIND.unknown) return 0;
     const length = log.length[i] as number;
     if (length >= 0) return length;
+    if (kind === OPERATION_KIND.refused) return 0; // Refused for another reason than its offset.
     const count = log.eventCount[i] as number;
     return count === 0 ? 0 : (this.first[i] as number) + count;
   }
