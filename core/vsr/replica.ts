@@ -489,11 +489,11 @@ export class Replica
     const command = commandOf(message);
     switch (command) {
       case COMMAND.startViewChange:
-      case COMMAND.commit:
         return viewOf(message) <= this.viewDurable || canaryIs(CANARY.viewNotDurable);
       case COMMAND.doViewChange:
       case COMMAND.startView:
       case COMMAND.prepareOk:
+      case COMMAND.commit:
         if (viewOf(message) <= this.viewDurable && this.logViewDurable >= this.logView) return true;
         return canaryIs(CANARY.viewNotDurable);
       case COMMAND.prepare:
