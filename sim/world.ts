@@ -590,6 +590,10 @@ export class World
 
   // --- What replicas show (ReplicaObserver) ---
 
+  recovered(replica: Replica): void {
+    this.suite.recovered(replica.replicaIndex, replica.journal);
+  }
+
   committed(replica: Replica, op: number, prepare: Message, reply: Message | null): void {
     this.suite.committed(replica.replicaIndex, op, prepare, reply);
   }

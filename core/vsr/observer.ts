@@ -8,6 +8,8 @@ import { type Region } from '../message/region.ts';
 import { type Replica } from './replica.ts';
 
 export interface ReplicaObserver {
+  /** The journal's recovery scan is over; nothing has been decided or repaired yet. */
+  recovered(replica: Replica): void;
   /** Right after execution. `reply` is null for operations that answer nobody. */
   committed(replica: Replica, op: number, prepare: Message, reply: Message | null): void;
   /** The superblock that names this checkpoint is durable. */
@@ -23,6 +25,7 @@ export interface ReplicaObserver {
 }
 
 export const NO_OBSERVER: ReplicaObserver = {
+  recovered() {},
   committed() {},
   checkpointed() {},
   statusChanged() {},

@@ -89,6 +89,7 @@ export function superblockUpdated(r: Replica): boolean {
 
 export function journalRecovered(r: Replica): void {
   assert(r.recoveryStage === 'journal', 'recovery: journal');
+  r.observer.recovered(r);
   const certain = decideHead(r);
   r.commitMax = toOp(
     Math.max(r.commitMax, r.commitMin, saturatingSub(r.op, r.config.pipelineMax)),
