@@ -17,6 +17,7 @@ const ENVIRONMENTS: Readonly<Record<string, () => Environment>> = {
   'view_change.txt': () => new Lab(),
   'log_choice.txt': () => new Lab(),
   'torn_slot.txt': () => new Lab(),
+  'state_sync.txt': () => new Lab(),
 };
 
 suite('transcripts', () => {
