@@ -446,9 +446,8 @@ export class Grid {
     const address = this.writes.addresses[i] as number;
     const repair = this.writes.repairs[i] === 1;
     this.writes.complete(i).unref();
-    // A later write of this address, if there is one, is what the want waits for.
-    const last = this.writes.newest(address) === null;
-    if (repair && last && this.wants.state(address) === WANT.writing) this.wants.finish(address);
+    // Only a peer's copy of the wanted block is written while a want is in this state.
+    if (repair && this.wants.state(address) === WANT.writing) this.wants.finish(address);
     this.listener.gridWriteDone();
   }
 
@@ -519,9 +518,12 @@ export class Grid {
     if (valid) {
       probeWantLocal.hits++;
       this.wants.finish(address);
-    } else {
-      this.wants.set(address, WANT.missing);
+      return;
     }
+    // A peer's copy may have come for a reader meanwhile: its write waits for this very read.
+    const written = this.writes.newest(address);
+    const writing = written !== null && this.wants.is(address, WANT.verifying, written, AT.checksum);
+    this.wants.set(address, writing ? WANT.writing : WANT.missing);
   }
 
   private synced(result: StorageResult): void {

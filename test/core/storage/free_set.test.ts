@@ -108,7 +108,7 @@ test('free set: agrees with a naive model', () => {
     { weight: 1, arbitrary: fc.constant({ kind: 'reopen' as const, n: 0 }) },
   );
   const size = fc.integer({ min: 1, max: 100 });
-  const list = fc.array(command, { maxLength: 300 });
+  const list = fc.array(command, { maxLength: 300, size: 'max' });
   const runs = fc.property(size, list, (blocks, commands) => {
     let set = opened(blocks);
     const model = new Model(blocks);
