@@ -356,7 +356,7 @@ export class StateMachine {
 
   /** State sync: gets every block under the checkpoint that ops `opMin..opMax` created. */
   syncBlocks(opMin: number, opMax: number): void {
-    assert(this.stage !== 'closed' && this.stage !== 'opening', 'state machine: sync while closed');
+    assert(this.stage === 'open', 'state machine: sync while not open', opMin, opMax);
     this.syncing = true;
     for (const trailer of this.trailers) trailer.wantAll();
     this.log.manifest.want(opMin, opMax);
@@ -497,7 +497,7 @@ export class StateMachine {
   }
 
   onGridFlushed(): void {
-    assert(this.stage === 'flushing', 'state machine: flushed outside a checkpoint');
+    if (this.stage !== 'flushing') return; // Reset meanwhile.
     this.stage = 'open';
     this.listener.stateMachineCheckpointed();
     this.maybeReady();

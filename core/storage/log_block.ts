@@ -10,7 +10,7 @@
  * Everything lies at multiples of 4. The cursor reads raw bytes, also those of a damaged block.
  */
 import { HEADER_SIZE } from '../constants.ts';
-import { recordSpan, RECORD, RECORD_START } from '../kernel/events.ts';
+import { recordProblem, recordSpan, RECORD, RECORD_START } from '../kernel/events.ts';
 import { RECORD_OVERHEAD, RUN_HEADER_SIZE } from '../kernel/operations.ts';
 import { AT } from '../message/header.ts';
 import { readU64, writeU64, type Region } from '../message/region.ts';
@@ -167,3 +167,63 @@ const NO_BLOCK: Region = {
   fields: new DataView(new ArrayBuffer(0)),
   words: new Uint32Array(0),
 };
+
+/** A record as it lies in a log block, for checkers and tools. */
+export interface LoggedRecord {
+  /** Byte offset in the block message; `size` bytes up to the next record or run. */
+  readonly at: number;
+  readonly size: number;
+  readonly streamId: number;
+  readonly slot: number;
+  readonly op: number;
+  readonly offset: number;
+}
+
+export interface LogBlockContent {
+  readonly ordinal: number;
+  readonly opFirst: number;
+  readonly opLast: number;
+  readonly records: LoggedRecord[];
+  /** Index nodes in the block. */
+  readonly nodes: number;
+  /** The first thing wrong, after which nothing was read; null: the block is sound. */
+  readonly problem: string | null;
+}
+
+/**
+ * Everything in the raw bytes of a log block of `size` bytes (that of its header), each record
+ * verified with both CRCs and its digest. Pure; checksums of the block are the caller's business.
+ */
+export function readLogBlock(block: Region, size: number): LogBlockContent {
+  const records: LoggedRecord[] = [];
+  const cursor = new LogBlockCursor();
+  cursor.wrap(block, size);
+  let nodes = 0;
+  let problem: string | null = null;
+  while (problem === null && cursor.nextRun()) {
+    const { slot, streamId, op } = cursor;
+    if (cursor.kind === RUN_KIND.index) nodes++;
+    let expected = cursor.firstOffset;
+    let count = 0;
+    while (problem === null && cursor.nextRecord()) {
+      const { recordAt: at, recordSpan: span, recordOffset: offset } = cursor;
+      problem = recordProblem(block, at, at + span);
+      if (problem === null && offset !== expected++) problem = 'run: offsets are not consecutive';
+      if (problem === null) records.push({ at, size: span, streamId, slot, op, offset });
+      count++;
+    }
+    const ends = cursor.kind === RUN_KIND.index || cursor.recordAt + cursor.recordSpan === cursor.runEnd;
+    const whole = count === cursor.count || cursor.kind === RUN_KIND.index;
+    if (problem === null && cursor.problem === null && !(whole && ends)) problem = 'run: bytes left over';
+  }
+  problem ??= cursor.problem;
+  const metadata = block.bytes.length >= HEADER_SIZE;
+  return {
+    ordinal: metadata ? readU64(block, LOG_BLOCK.ordinal) : 0,
+    opFirst: metadata ? readU64(block, LOG_BLOCK.opFirst) : 0,
+    opLast: metadata ? readU64(block, LOG_BLOCK.opLast) : 0,
+    records,
+    nodes,
+    problem,
+  };
+}
