@@ -449,6 +449,7 @@ function stateOf(node: Node): string {
     else if (journal.headerAt(op) === -1) slots += '.';
     else slots += journal.isDirty(op) ? 'd' : 'c';
   }
-  const commit = `commit ${replica.commitMin}/${replica.commitMax}`;
-  return `${name} ${status.padEnd(15)} view ${replica.view}  ${commit}  head ${replica.op}  journal ${first}: ${slots}`;
+  const { view, commitMin, commitMax, op } = replica;
+  const position = `view ${view}  commit ${commitMin}/${commitMax}  head ${op}`;
+  return `${name} ${status.padEnd(15)} ${position}  journal ${first}: ${slots}`;
 }
