@@ -7,6 +7,8 @@ import { CONFIG_PRODUCTION, CONFIG_SMALL, quorumsOf } from '../core/constants.ts
 import { AT, COMMAND_COUNT, COMMAND_NAMES } from '../core/message/header.ts';
 import { CHECKPOINT } from '../core/storage/checkpoint_state.ts';
 import { zonesOf } from '../core/storage/data_file.ts';
+import { CHECKERS } from '../invariants/registry.ts';
+import { CANARIES } from '../sim/canaries.ts';
 import { SUPERBLOCK_AT } from '../core/storage/superblock_layout.ts';
 import { TIMER } from '../core/vsr/timeouts.ts';
 import { PROJECT_ROOT } from './source_scanner.ts';
@@ -127,6 +129,17 @@ suite('specs', () => {
     const rows = rowsUnder(read('specs/vsr.md'), 'Timers').slice(1);
     const named = rows.map((row) => camel((row[0] as string).replaceAll('`', '')));
     assert.deepEqual(named, Object.keys(TIMER));
+  });
+
+  test('invariants.md: ids, claims, and the canaries of each', () => {
+    const text = read('specs/invariants.md');
+    const expected = CHECKERS.map(({ id, claim }) => {
+      const canaries = CANARIES.filter(({ caughtBy }) => caughtBy === id).map(({ name }) => `\`${name}\``);
+      return [`\`${id}\``, claim, canaries.join(', ')];
+    });
+    assert.deepEqual(rowsUnder(text, 'Invariants').slice(1), expected);
+    const compared = rowsUnder(text, 'What each compares').slice(1);
+    assert.deepEqual(compared.map((row) => row[0]), expected.map((row) => row[0]));
   });
 
   test('data_file.md: zones of the two configurations', () => {
