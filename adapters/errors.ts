@@ -31,8 +31,15 @@ export type OperatingErrorCode =
   | 'disk-full'
   | 'io'
   | 'not-formatted'
+  | 'client-closed'
   | 'peer-mismatch'
   | 'protocol-mismatch'
+  | 'reply-damaged'
+  | 'request-aborted'
+  | 'request-invalid'
+  | 'request-refused'
+  | 'request-timeout'
+  | 'session-lost'
   | 'usage';
 
 export class OperatingError extends Error {
@@ -61,6 +68,44 @@ export class DataFileError extends OperatingError {
 /** An address: malformed, in use, of another cluster. */
 export class AddressError extends OperatingError {
   override readonly name = 'AddressError';
+}
+
+/**
+ * A request to the cluster that did not return its result. `indeterminate` is false: it is certain
+ * that the request had no effect. For the other case see `IndeterminateError`.
+ */
+export class RequestError extends OperatingError {
+  override readonly name: string = 'RequestError';
+  /** True: the request may have been executed, may yet be, or never. */
+  readonly indeterminate: boolean = false;
+  /** Result the cluster gave, for `request-refused`: a name of RESULT in core/kernel/operations.ts. */
+  readonly result: string;
+  /** A number that goes with the result: for `unexpected_stream_offset` the stream's next offset. */
+  readonly detail: number;
+  /** The same request may succeed later. */
+  readonly retryable: boolean;
+
+  constructor(
+    code: OperatingErrorCode,
+    where: string,
+    what: string,
+    advice: string,
+    more: { result?: string; detail?: number; retryable?: boolean; cause?: unknown } = {},
+  ) {
+    super(code, where, what, advice, more.cause);
+    this.result = more.result ?? '';
+    this.detail = more.detail ?? 0;
+    this.retryable = more.retryable ?? false;
+  }
+}
+
+/**
+ * The outcome is unknown: the request was sent, and its result will not be learnt. Repeat it with
+ * the same idempotency id, or read to find out.
+ */
+export class IndeterminateError extends RequestError {
+  override readonly name = 'IndeterminateError';
+  override readonly indeterminate = true;
 }
 
 /** `errno` name of a system error, or ''. */

@@ -46,6 +46,8 @@ export interface Server {
   readonly network: TcpNetwork;
   /** Settles when the server has ended, by `close` or because it cannot go on. Never rejects. */
   readonly ended: Promise<ServerEnd>;
+  /** `ended`, as the process's exit status. */
+  readonly closed: Promise<number>;
   /** Stops at once; what is acknowledged is durable already. */
   close(): Promise<void>;
 }
@@ -94,6 +96,7 @@ class Host implements Server {
   readonly replica: Replica;
   readonly network: TcpNetwork;
   readonly ended: Promise<ServerEnd>;
+  readonly closed: Promise<number>;
   address: Address = { host: '', port: 0 };
   private readonly path: string;
   private readonly storage: FileStorage;
@@ -116,6 +119,7 @@ class Host implements Server {
     this.lock = lock;
     this.log = log;
     this.ended = new Promise((resolve) => (this.end = resolve));
+    this.closed = this.ended.then(({ exitStatus }) => exitStatus);
     const rng = seedFromEntropy();
     const sizes = serverPoolSizes(config, replicaCount, options.path);
     this.storage = new FileStorage({ path: options.path, sizeMin: zonesOf(config).end, log });
