@@ -36,9 +36,21 @@ import {
   type StreamEntry,
 } from '../core/kernel/commands.ts';
 import { InputRules } from '../core/kernel/input.ts';
-import { DATA_CLASSES, KERNEL, RESULT, kernelOperationName, resultName, resultRetryable } from '../core/kernel/operations.ts';
+import {
+  DATA_CLASSES,
+  KERNEL,
+  RESULT,
+  kernelOperationName,
+  resultName,
+  resultRetryable,
+} from '../core/kernel/operations.ts';
 import { parseAddresses, type Address } from './addresses.ts';
-import { ClientNetwork, CLIENT_NETWORK_QUEUE_MAX, type ClientNetworkHandler, type ClusterFound } from './client_network.ts';
+import {
+  ClientNetwork,
+  CLIENT_NETWORK_QUEUE_MAX,
+  type ClientNetworkHandler,
+  type ClusterFound,
+} from './client_network.ts';
 import { Sessions, type Job } from './client_session.ts';
 import { AddressError, IndeterminateError, OperatingError, RequestError } from './errors.ts';
 import { clusterText, parseCluster } from './handshake.ts';
@@ -157,15 +169,27 @@ export class Connection implements ClientNetworkHandler {
     const addresses = parseAddresses(options.addresses);
     const cluster = options.cluster === undefined ? null : parseCluster(options.cluster);
     if (options.cluster !== undefined && cluster === null) {
-      throw new OperatingError('usage', options.cluster, `Cannot use cluster id "${options.cluster}"`,
-        'write a number of at most 128 bits, decimal or 0x hexadecimal');
+      throw new OperatingError(
+        'usage',
+        options.cluster,
+        `Cannot use cluster id "${options.cluster}"`,
+        'write a number of at most 128 bits, decimal or 0x hexadecimal',
+      );
     }
     this.sessionCount = options.sessions ?? 1;
     if (!Number.isInteger(this.sessionCount) || this.sessionCount < 1 || this.sessionCount > SESSIONS_MAX) {
-      throw new OperatingError('usage', 'sessions', `Cannot open ${this.sessionCount} sessions`, `choose 1 to ${SESSIONS_MAX}`);
+      throw new OperatingError(
+        'usage',
+        'sessions',
+        `Cannot open ${this.sessionCount} sessions`,
+        `choose 1 to ${SESSIONS_MAX}`,
+      );
     }
     this.timeoutMillis = options.timeoutMillis ?? CALL_MILLIS;
-    this.where = typeof options.addresses === 'string' ? options.addresses : addresses.map((a) => `${a.host}:${a.port}`).join(',');
+    this.where =
+      typeof options.addresses === 'string'
+        ? options.addresses
+        : addresses.map((a) => `${a.host}:${a.port}`).join(',');
     this.network = new ClientNetwork({ addresses, cluster, rng: seedFromEntropy(), handler: this });
   }
 
@@ -234,7 +258,12 @@ export class Connection implements ClientNetworkHandler {
     const expected = options.expectedOffset === undefined ? {} : { expectedOffset: options.expectedOffset };
     const body = encodeAppend(tenant, stream, encoded, { ...idOf(options), ...expected });
     const result = await this.command(KERNEL.append, body, options);
-    return { offset: result.value, count: result.count, op: result.op, timestampMicros: result.timestampMicros };
+    return {
+      offset: result.value,
+      count: result.count,
+      op: result.op,
+      timestampMicros: result.timestampMicros,
+    };
   }
 
   /** The stream's name and offsets stay taken. */
@@ -271,22 +300,32 @@ export class Connection implements ClientNetworkHandler {
     checkNumber('tenant', tenant);
     if (typeof stream === 'string') checkName(stream);
     else checkNumber('stream', stream);
-    return await this.query(KERNEL.streamInfo, encodeStreamInfo(tenant, stream), options, (message, length) => {
-      const entry = decodeStreamInfo(message, HEADER_SIZE, length);
-      if (entry === null) throw damaged('stream_info', 'its entry');
-      return infoOf(entry);
-    });
+    return await this.query(
+      KERNEL.streamInfo,
+      encodeStreamInfo(tenant, stream),
+      options,
+      (message, length) => {
+        const entry = decodeStreamInfo(message, HEADER_SIZE, length);
+        if (entry === null) throw damaged('stream_info', 'its entry');
+        return infoOf(entry);
+      },
+    );
   }
 
   async listStreams(tenant: number, options: CallOptions = {}): Promise<StreamInfo[]> {
     checkNumber('tenant', tenant);
     const all: StreamInfo[] = [];
-    for (let from = 0; ; ) {
-      const page = await this.query(KERNEL.listStreams, encodeListStreams(tenant, from), options, (message, length) => {
-        const list = decodeListStreams(message, HEADER_SIZE, length);
-        if (list === null) throw damaged('list_streams', 'its entries');
-        return { entries: list.entries.map(infoOf), next: list.next };
-      });
+    for (let from = 0; ;) {
+      const page = await this.query(
+        KERNEL.listStreams,
+        encodeListStreams(tenant, from),
+        options,
+        (message, length) => {
+          const list = decodeListStreams(message, HEADER_SIZE, length);
+          if (list === null) throw damaged('list_streams', 'its entries');
+          return { entries: list.entries.map(infoOf), next: list.next };
+        },
+      );
       all.push(...page.entries);
       if (page.next === 0) return all;
       from = page.next;
@@ -343,13 +382,24 @@ export class Connection implements ClientNetworkHandler {
 
   // --- Calls ---
 
-  private async command(operation: number, body: Uint8Array, options: CommandCallOptions): Promise<CommandResult> {
-    return await this.call(operation, body, false, options.idempotencyId !== undefined, options, (message, length) => {
-      const result = decodeResult(message, HEADER_SIZE, length);
-      if (result === null) throw damaged(kernelOperationName(operation), 'its result');
-      if (result.code !== RESULT.ok) throw refused(operation, result.code, result.value);
-      return result;
-    });
+  private async command(
+    operation: number,
+    body: Uint8Array,
+    options: CommandCallOptions,
+  ): Promise<CommandResult> {
+    return await this.call(
+      operation,
+      body,
+      false,
+      options.idempotencyId !== undefined,
+      options,
+      (message, length) => {
+        const result = decodeResult(message, HEADER_SIZE, length);
+        if (result === null) throw damaged(kernelOperationName(operation), 'its result');
+        if (result.code !== RESULT.ok) throw refused(operation, result.code, result.value);
+        return result;
+      },
+    );
   }
 
   private async query<T>(
@@ -361,12 +411,19 @@ export class Connection implements ClientNetworkHandler {
     const deadline = performance.now() + (options.timeoutMillis ?? this.timeoutMillis);
     for (;;) {
       const timeoutMillis = Math.max(0, deadline - performance.now());
-      const answer = await this.call(operation, body, true, true, { ...options, timeoutMillis }, (message, length) => {
-        const code = resultCode(message, HEADER_SIZE, length);
-        if (code === RESULT.busy) return null;
-        if (code !== RESULT.ok) throw refused(operation, code, 0);
-        return { value: decode(message, length) };
-      });
+      const answer = await this.call(
+        operation,
+        body,
+        true,
+        true,
+        { ...options, timeoutMillis },
+        (message, length) => {
+          const code = resultCode(message, HEADER_SIZE, length);
+          if (code === RESULT.busy) return null;
+          if (code !== RESULT.ok) throw refused(operation, code, 0);
+          return { value: decode(message, length) };
+        },
+      );
       if (answer !== null) return answer.value;
       await new Promise((pause) => setTimeout(pause, BUSY_MILLIS));
     }
@@ -384,7 +441,14 @@ export class Connection implements ClientNetworkHandler {
     return new Promise<T>((resolve, reject) => {
       const { sessions, rules } = this;
       if (sessions === null || rules === null || this.closed) {
-        reject(new RequestError('client-closed', name, `${name} was not sent: the connection is closed`, 'connect again'));
+        reject(
+          new RequestError(
+            'client-closed',
+            name,
+            `${name} was not sent: the connection is closed`,
+            'connect again',
+          ),
+        );
         return;
       }
       if (options.signal?.aborted === true) {
@@ -393,7 +457,9 @@ export class Connection implements ClientNetworkHandler {
       }
       const problem = rules.problem(operation, regionOf(body), 0, body.byteLength);
       if (problem !== null) {
-        reject(new RequestError('request-invalid', name, `${name} was not sent: ${problem}`, 'change the request'));
+        reject(
+          new RequestError('request-invalid', name, `${name} was not sent: ${problem}`, 'change the request'),
+        );
         return;
       }
       const millis = options.timeoutMillis ?? this.timeoutMillis;
@@ -436,9 +502,7 @@ export class Connection implements ClientNetworkHandler {
 
   private shutDown(): void {
     this.closed = true;
-    this.sessions?.stop((job) =>
-      outcome(job, 'client-closed', 'the connection was closed', 'connect again'),
-    );
+    this.sessions?.stop((job) => outcome(job, 'client-closed', 'the connection was closed', 'connect again'));
     this.clock.close();
     this.network.close();
   }
@@ -454,24 +518,41 @@ export class Connection implements ClientNetworkHandler {
   }
 
   private aborted(name: string, reason: unknown, job?: Job): RequestError {
-    if (job !== undefined) return outcome(job, 'request-aborted', 'it was aborted', 'nothing is wrong with the cluster', reason);
-    return new RequestError('request-aborted', name, `${name} was aborted`, 'nothing was sent', { cause: reason });
+    if (job !== undefined)
+      return outcome(job, 'request-aborted', 'it was aborted', 'nothing is wrong with the cluster', reason);
+    return new RequestError('request-aborted', name, `${name} was aborted`, 'nothing was sent', {
+      cause: reason,
+    });
   }
 
   private noLeader(millis: number): AddressError {
-    return new AddressError('connect-failed', this.where,
+    return new AddressError(
+      'connect-failed',
+      this.where,
       `Cannot open a session at ${this.where} in ${millis} ms: ${this.network.connectedCount} replicas are connected, none leads`,
-      'check that a majority of the replicas runs');
+      'check that a majority of the replicas runs',
+    );
   }
 }
 
 const textEncoder = new TextEncoder();
 
 /** A write that was sent and is given up has an unknown outcome; anything else had no effect. */
-function outcome(job: Job, code: OperatingError['code'], why: string, advice: string, cause?: unknown): RequestError {
+function outcome(
+  job: Job,
+  code: OperatingError['code'],
+  why: string,
+  advice: string,
+  cause?: unknown,
+): RequestError {
   if (job.sent && !job.query) {
-    return new IndeterminateError(code, job.name, `The outcome of ${job.name} is unknown: ${why}`,
-      `${advice}; read to find out, or repeat it with the same idempotency id`, { cause });
+    return new IndeterminateError(
+      code,
+      job.name,
+      `The outcome of ${job.name} is unknown: ${why}`,
+      `${advice}; read to find out, or repeat it with the same idempotency id`,
+      { cause },
+    );
   }
   const what = job.query ? `${job.name} was not answered: ${why}` : `${job.name} was not sent: ${why}`;
   return new RequestError(code, job.name, what, advice, { retryable: true, cause });
@@ -495,21 +576,35 @@ function damaged(name: string, part: string): RequestError {
 function checkName(name: string): void {
   const problem = nameProblem(name);
   if (problem !== null) {
-    throw new RequestError('request-invalid', name, `Cannot use name "${name}": ${problem}`, 'choose another name');
+    throw new RequestError(
+      'request-invalid',
+      name,
+      `Cannot use name "${name}": ${problem}`,
+      'choose another name',
+    );
   }
 }
 
 function checkNumber(what: string, value: number): void {
   if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new RequestError('request-invalid', what, `Cannot use ${value} as ${what}`, 'give a whole number, not negative');
+  throw new RequestError(
+    'request-invalid',
+    what,
+    `Cannot use ${value} as ${what}`,
+    'give a whole number, not negative',
+  );
 }
 
 function idOf(options: CommandCallOptions): { idempotencyId?: Uint8Array } {
   const { idempotencyId } = options;
   if (idempotencyId === undefined) return {};
   if (idempotencyId.byteLength !== 16) {
-    throw new RequestError('request-invalid', 'idempotencyId', `Cannot use an idempotency id of ${idempotencyId.byteLength} bytes`,
-      'give 16 bytes');
+    throw new RequestError(
+      'request-invalid',
+      'idempotencyId',
+      `Cannot use an idempotency id of ${idempotencyId.byteLength} bytes`,
+      'give 16 bytes',
+    );
   }
   return { idempotencyId };
 }

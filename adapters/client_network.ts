@@ -172,9 +172,19 @@ export class ClientNetwork implements Network, DialerUser {
     const what = `Cannot connect to ${refused.where}: ${refused.problem}`;
     switch (refused.refusal) {
       case REFUSAL.cluster:
-        return new AddressError('cluster-mismatch', refused.where, what, 'check the cluster id and the addresses');
+        return new AddressError(
+          'cluster-mismatch',
+          refused.where,
+          what,
+          'check the cluster id and the addresses',
+        );
       case REFUSAL.protocol:
-        return new AddressError('protocol-mismatch', refused.where, what, 'use a client of the servers\' version');
+        return new AddressError(
+          'protocol-mismatch',
+          refused.where,
+          what,
+          "use a client of the servers' version",
+        );
       default:
         return new AddressError('connect-failed', refused.where, what, 'check the addresses, or try later');
     }

@@ -243,8 +243,13 @@ function isRefusal(reason: number): boolean {
 
 function refusal(job: Job, reason: number): RequestError {
   const name = Object.entries(EVICTION_REASON).find(([, code]) => code === reason)?.[0] ?? `reason ${reason}`;
-  return new RequestError('request-refused', job.name, `${job.name} was refused: ${name}`,
-    'check the request; a client of another version than the servers may also be the cause', { result: name });
+  return new RequestError(
+    'request-refused',
+    job.name,
+    `${job.name} was refused: ${name}`,
+    'check the request; a client of another version than the servers may also be the cause',
+    { result: name },
+  );
 }
 
 function lost(job: Job): RequestError {

@@ -8,7 +8,13 @@ import { type Message } from '../core/message/pool.ts';
 import { type Rng } from '../core/ports.ts';
 import { addressText, type Address } from './addresses.ts';
 import { FramedConnection, type ConnectionOwner, type FrameRules, type WriteScratch } from './framing.ts';
-import { HANDSHAKE_KIND, decodeHandshake, encodeHandshake, type Handshake, type Identity } from './handshake.ts';
+import {
+  HANDSHAKE_KIND,
+  decodeHandshake,
+  encodeHandshake,
+  type Handshake,
+  type Identity,
+} from './handshake.ts';
 
 const RECONNECT_MILLIS_MIN = 50;
 const RECONNECT_MILLIS_MAX = 1000;

@@ -178,7 +178,8 @@ export class FileStorage implements Storage {
 
   private assertNoOverlap(reads: boolean, offset: number, end: number): void {
     for (let slot = 0; slot < this.slotsEnd; slot++) {
-      if (offset >= (this.slotOffsetEnd[slot] as number) || end <= (this.slotOffset[slot] as number)) continue;
+      if (offset >= (this.slotOffsetEnd[slot] as number) || end <= (this.slotOffset[slot] as number))
+        continue;
       assert(reads && this.slotReads[slot] === 1, 'file storage: overlapping operations in flight', offset);
     }
   }
@@ -209,7 +210,10 @@ export class FileStorage implements Storage {
     });
     worker.on('message', (notice: IoNotice | null) => {
       if (notice === null) this.drain();
-      else this.log(`"${this.path}": ${notice.operation} of ${notice.length} bytes at ${notice.offset} failed: ${notice.error}`);
+      else
+        this.log(
+          `"${this.path}": ${notice.operation} of ${notice.length} bytes at ${notice.offset} failed: ${notice.error}`,
+        );
     });
     worker.on('error', (error) => {
       throw new DataFileError('io', this.path, `I/O thread of "${this.path}" ended: ${String(error)}`,

@@ -93,7 +93,8 @@ function readAll(address: number, length: number, offset: number): void {
 function failed(s: Submission, error: unknown): number {
   const errno = errnoOf(error);
   const notice: IoNotice = {
-    operation: s.operation === IO_OPERATION.read ? 'read' : s.operation === IO_OPERATION.write ? 'write' : 'sync',
+    operation:
+      s.operation === IO_OPERATION.read ? 'read' : s.operation === IO_OPERATION.write ? 'write' : 'sync',
     offset: s.offset,
     length: s.length,
     error: error instanceof Error ? error.message : String(error),

@@ -196,12 +196,18 @@ export function refusalOf(self: Identity, hello: Handshake): RefusalReason | nul
   }
   const anyCluster = hello.role === HANDSHAKE_ROLE.client && isZeroWords(hello.cluster, 0, 16);
   if (!anyCluster && !equalWords(hello.cluster, 0, self.cluster, 0, 16)) {
-    return { reason: REFUSAL.cluster, text: `cluster ${clusterText(hello.cluster)}, this is ${clusterText(self.cluster)}` };
+    return {
+      reason: REFUSAL.cluster,
+      text: `cluster ${clusterText(hello.cluster)}, this is ${clusterText(self.cluster)}`,
+    };
   }
   if (hello.role === HANDSHAKE_ROLE.replica && self.config !== null) {
     const own = fingerprintOf(self.config, self.replicaCount);
     if (!hello.fingerprint.bytes.every((byte, i) => byte === own[i])) {
-      return { reason: REFUSAL.config, text: 'another configuration or replica count than this cluster was formatted with' };
+      return {
+        reason: REFUSAL.config,
+        text: 'another configuration or replica count than this cluster was formatted with',
+      };
     }
   }
   if (hello.addressee !== NOBODY && hello.addressee !== self.replica) {

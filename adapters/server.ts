@@ -10,7 +10,11 @@ import { MessagePool } from '../core/message/pool.ts';
 import { regionOf, type Region } from '../core/message/region.ts';
 import { type StorageResult } from '../core/ports.ts';
 import { zonesOf } from '../core/storage/data_file.ts';
-import { SUPERBLOCK_SCAN_SIZE, readSuperblockConfig, type SuperblockIdentity } from '../core/storage/superblock_layout.ts';
+import {
+  SUPERBLOCK_SCAN_SIZE,
+  readSuperblockConfig,
+  type SuperblockIdentity,
+} from '../core/storage/superblock_layout.ts';
 import { NO_OBSERVER, type ReplicaObserver } from '../core/vsr/observer.ts';
 import { Replica } from '../core/vsr/replica.ts';
 import { addressText, parseAddresses, type Address } from './addresses.ts';
@@ -124,7 +128,15 @@ class Host implements Server {
     const sizes = serverPoolSizes(config, replicaCount, options.path);
     this.storage = new FileStorage({ path: options.path, sizeMin: zonesOf(config).end, log });
     const pool = new MessagePool({ ...sizes, allocate: (size) => this.storage.allocate(size) });
-    this.network = new TcpNetwork({ replicaIndex, addresses, cluster, config, pool, rng: rng.fork('network'), log });
+    this.network = new TcpNetwork({
+      replicaIndex,
+      addresses,
+      cluster,
+      config,
+      pool,
+      rng: rng.fork('network'),
+      log,
+    });
     this.replica = new Replica({
       config,
       cluster,
@@ -251,14 +263,26 @@ function readIdentity(path: string): SuperblockIdentity {
     case 'config':
       return result.identity;
     case 'not-formatted':
-      throw new DataFileError('not-formatted', path, `${what}: it is no data file, or its formatting was cut short`,
-        'check the path, or remove the file and make it with "kmb format"');
+      throw new DataFileError(
+        'not-formatted',
+        path,
+        `${what}: it is no data file, or its formatting was cut short`,
+        'check the path, or remove the file and make it with "kmb format"',
+      );
     case 'newer-version':
-      throw new DataFileError('protocol-mismatch', path, `${what}: it was written by a newer program (version ${result.version})`,
-        'use that program, or a newer one');
+      throw new DataFileError(
+        'protocol-mismatch',
+        path,
+        `${what}: it was written by a newer program (version ${result.version})`,
+        'use that program, or a newer one',
+      );
     case 'damaged':
-      throw new DataFileError('data-file-unreadable', path, `${what}: none of its superblocks is whole (${result.copies} damaged)`,
-        'the other replicas have the data: replace this file from a healthy replica');
+      throw new DataFileError(
+        'data-file-unreadable',
+        path,
+        `${what}: none of its superblocks is whole (${result.copies} damaged)`,
+        'the other replicas have the data: replace this file from a healthy replica',
+      );
     case 'conflict':
       throw new DataFileError('config-mismatch', path, `${what}: its superblocks contradict each other`,
         'the file is a mixture of two; replace it from a healthy replica');
@@ -268,9 +292,12 @@ function readIdentity(path: string): SuperblockIdentity {
 function checkedAddresses(options: ServerOptions, identity: SuperblockIdentity): Address[] {
   const addresses = parseAddresses(options.addresses);
   if (addresses.length !== identity.replicaCount) {
-    throw new OperatingError('addresses-count', options.path,
+    throw new OperatingError(
+      'addresses-count',
+      options.path,
       `Cannot serve "${options.path}": ${addresses.length} addresses for a cluster of ${identity.replicaCount} replicas`,
-      'give --addresses one address a replica, in order of index, the same on all of them');
+      'give --addresses one address a replica, in order of index, the same on all of them',
+    );
   }
   return addresses;
 }

@@ -17,7 +17,13 @@ import { addressText, type Address } from './addresses.ts';
 import { ClientRoutes } from './client_routes.ts';
 import { Dialer, type DialerUser } from './dialer.ts';
 import { AddressError, errnoOf } from './errors.ts';
-import { COMMANDS_ALL, FramedConnection, WriteScratch, type ConnectionOwner, type FrameRules } from './framing.ts';
+import {
+  COMMANDS_ALL,
+  FramedConnection,
+  WriteScratch,
+  type ConnectionOwner,
+  type FrameRules,
+} from './framing.ts';
 import {
   HANDSHAKE_KIND,
   HANDSHAKE_ROLE,
@@ -117,7 +123,12 @@ export class TcpNetwork implements Network, ConnectionOwner, DialerUser {
       cluster,
       config,
     };
-    const common = { pool, cluster, checksumAlgorithm: config.checksumAlgorithm, messageSizeMax: config.messageSizeMax };
+    const common = {
+      pool,
+      cluster,
+      checksumAlgorithm: config.checksumAlgorithm,
+      messageSizeMax: config.messageSizeMax,
+    };
     this.rulesReplica = {
       ...common,
       commands: COMMANDS_ALL,
@@ -215,7 +226,13 @@ export class TcpNetwork implements Network, ConnectionOwner, DialerUser {
       this.counters.refused++;
       const who = hello.role === HANDSHAKE_ROLE.client ? 'a client' : `replica ${hello.replica}`;
       this.log(`refused ${who} at ${connection.socket.remoteAddress ?? 'unknown'}: ${refusal.text}`);
-      const answer = encodeHandshake(HANDSHAKE_KIND.refused, this.identity, NOBODY, refusal.reason, refusal.text);
+      const answer = encodeHandshake(
+        HANDSHAKE_KIND.refused,
+        this.identity,
+        NOBODY,
+        refusal.reason,
+        refusal.text,
+      );
       connection.refuse(answer, `refused: ${refusal.text}`);
       return;
     }
@@ -233,10 +250,16 @@ export class TcpNetwork implements Network, ConnectionOwner, DialerUser {
   private refusalHere(hello: Handshake): { reason: number; text: string } | null {
     if (hello.role === HANDSHAKE_ROLE.client) {
       if (this.clientConnectionCount < this.clientConnectionsMax) return null;
-      return { reason: REFUSAL.full, text: `${this.clientConnectionsMax} client connections are open already` };
+      return {
+        reason: REFUSAL.full,
+        text: `${this.clientConnectionsMax} client connections are open already`,
+      };
     }
     if (hello.replica > this.replicaIndex && hello.replica < this.addresses.length) return null;
-    return { reason: REFUSAL.addressee, text: `replica ${hello.replica} has no reason to connect to replica ${this.replicaIndex}` };
+    return {
+      reason: REFUSAL.addressee,
+      text: `replica ${hello.replica} has no reason to connect to replica ${this.replicaIndex}`,
+    };
   }
 
   private peerOpened(replica: number, connection: FramedConnection): void {

@@ -159,7 +159,8 @@ function readTrailer(
       return fail(`block ${address} is part ${itsIndex} of another trailer`);
     }
     const length = sizeOf(region) - HEADER_SIZE;
-    if (length !== Math.min(bodyMax, size - index * bodyMax)) return fail(`block ${address} has another size`);
+    if (length !== Math.min(bodyMax, size - index * bodyMax))
+      return fail(`block ${address} has another size`);
     content.bytes.set(region.bytes.subarray(HEADER_SIZE, HEADER_SIZE + length), index * bodyMax);
     address = readU64(region, LINK.previousAddress);
     expected = region;

@@ -120,10 +120,14 @@ export function openDataFile(reader: DataFileReader, findings: Finding[]): Opene
   }
 
   const choice = choose(copies);
-  const verdict = choice === null || choice.kind !== 'open' ? (VERDICTS[choice?.kind ?? ''] ?? 'unknown') : 'open';
+  const verdict =
+    choice === null || choice.kind !== 'open' ? (VERDICTS[choice?.kind ?? ''] ?? 'unknown') : 'open';
   if (verdict !== 'open') findings.push({ where: 'superblock', problem: verdict });
   const state = choice !== null && choice.kind === 'open' ? (states[choice.position] ?? null) : null;
-  const newest = views.reduce((max, view) => (view.state.startsWith('ok') ? Math.max(max, view.sequence) : max), 0);
+  const newest = views.reduce(
+    (max, view) => (view.state.startsWith('ok') ? Math.max(max, view.sequence) : max),
+    0,
+  );
   if (state !== null) {
     for (const view of views) {
       if (view.state.startsWith('ok') && view.sequence < newest) {

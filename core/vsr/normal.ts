@@ -527,7 +527,13 @@ export function newReply(r: Replica, prepare: Message, reply: Message, bodyLengt
 export function hasClient(prepare: Region): boolean {
   const w = AT.client >> 2;
   const words = prepare.words;
-  return ((words[w] as number) | (words[w + 1] as number) | (words[w + 2] as number) | (words[w + 3] as number)) !== 0;
+  return (
+    ((words[w] as number) |
+      (words[w + 1] as number) |
+      (words[w + 2] as number) |
+      (words[w + 3] as number)) !==
+    0
+  );
 }
 
 /** Microseconds of a prepare's timestamp. */

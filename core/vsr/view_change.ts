@@ -295,7 +295,13 @@ export function buildViewHeadersFromJournal(r: Replica, max: number): void {
     if (at === -1) break;
     if (
       count > 0 &&
-      !equalWords(r.viewHeaders, (count - 1) * HEADER_SIZE + AT.parent, r.journal.headers, at + AT.checksum, 32)
+      !equalWords(
+        r.viewHeaders,
+        (count - 1) * HEADER_SIZE + AT.parent,
+        r.journal.headers,
+        at + AT.checksum,
+        32,
+      )
     ) {
       break;
     }

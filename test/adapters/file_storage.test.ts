@@ -90,7 +90,10 @@ test('I/O that fails is a value, and its cause goes to the log', async () => {
   });
   assert.equal(result, STORAGE_RESULT.ioError);
   await storage.close();
-  assert.ok(lines.some((line) => /read of 8192 bytes at 0 failed: .*end of the file/.test(line)), lines.join());
+  assert.ok(
+    lines.some((line) => /read of 8192 bytes at 0 failed: .*end of the file/.test(line)),
+    lines.join(),
+  );
 });
 
 test('the process cache is used where direct I/O is refused', async () => {

@@ -69,12 +69,22 @@ interface Node extends NetworkEndpoint {
   readonly log: string[];
 }
 
-async function startNode(addresses: { host: string; port: number }[], index: number, over: Partial<{ cluster: Region; config: ClusterConfig }> = {}): Promise<Node> {
+async function startNode(
+  addresses: { host: string; port: number }[],
+  index: number,
+  over: Partial<{ cluster: Region; config: ClusterConfig }> = {},
+): Promise<Node> {
   const endpoint = inbox(sharedPool());
   const log: string[] = [];
   const network = new TcpNetwork({
-    replicaIndex: index, addresses, cluster, config, pool: endpoint.pool, rng: new Prng([index, 5, 5, 5]),
-    log: (line) => log.push(line), ...over,
+    replicaIndex: index,
+    addresses,
+    cluster,
+    config,
+    pool: endpoint.pool,
+    rng: new Prng([index, 5, 5, 5]),
+    log: (line) => log.push(line),
+    ...over,
   });
   network.attach(endpoint);
   await network.listen(addresses[index] as { host: string; port: number });
@@ -82,15 +92,22 @@ async function startNode(addresses: { host: string; port: number }[], index: num
   return Object.assign(endpoint, { network, log });
 }
 
-async function startClient(addresses: { host: string; port: number }[]): Promise<NetworkEndpoint & { clientId: Region; close(): void; connected(): number }> {
+async function startClient(
+  addresses: { host: string; port: number }[],
+): Promise<NetworkEndpoint & { clientId: Region; close(): void; connected(): number }> {
   const endpoint = inbox(sharedPool());
   const network = new ClientNetwork({
-    addresses, cluster: null, rng: new Prng([9, 9, 9, 9]),
+    addresses,
+    cluster: null,
+    rng: new Prng([9, 9, 9, 9]),
     handler: { clusterFound: () => endpoint.pool, onMessage: (m) => endpoint.onMessage(m), unreachable() {} },
   });
   network.connect();
   return Object.assign(endpoint, {
-    network, clientId: randomId128(), close: () => network.close(), connected: () => network.connectedCount,
+    network,
+    clientId: randomId128(),
+    close: () => network.close(),
+    connected: () => network.connectedCount,
   });
 }
 
@@ -126,14 +143,23 @@ networkConformance('tcp', tcpSubject);
 // --- Handshakes ---
 
 const clientIdentity = (over: Partial<Identity> = {}): Identity => ({
-  role: HANDSHAKE_ROLE.client, replica: NOBODY, replicaCount: 0, cluster: regionOf(new Uint8Array(16)), config: null, ...over,
+  role: HANDSHAKE_ROLE.client,
+  replica: NOBODY,
+  replicaCount: 0,
+  cluster: regionOf(new Uint8Array(16)),
+  config: null,
+  ...over,
 });
 const replicaIdentity = (over: Partial<Identity> = {}): Identity => ({
   role: HANDSHAKE_ROLE.replica, replica: 1, replicaCount: 3, cluster, config, ...over,
 });
 
 /** Connects, writes, and returns all that comes until the other side ends, or `idle` ms of silence. */
-async function talk(port: number, bytes: Uint8Array, idle = 300): Promise<{ answer: Buffer; ended: boolean; socket: Socket }> {
+async function talk(
+  port: number,
+  bytes: Uint8Array,
+  idle = 300,
+): Promise<{ answer: Buffer; ended: boolean; socket: Socket }> {
   const socket = connect({ host: '127.0.0.1', port });
   const chunks: Buffer[] = [];
   let ended = false;
@@ -164,14 +190,53 @@ test('handshakes: the right are welcomed, the wrong told why', async () => {
   try {
     const rows: [string, Uint8Array, number, RegExp][] = [
       ['client of any cluster', encodeHandshake(HANDSHAKE_KIND.hello, clientIdentity(), NOBODY), 0, /^$/],
-      ['client of this cluster', encodeHandshake(HANDSHAKE_KIND.hello, clientIdentity({ cluster }), 0), 0, /^$/],
-      ['client of another cluster', encodeHandshake(HANDSHAKE_KIND.hello, clientIdentity({ cluster: regionOf(new Uint8Array(16).fill(4)) }), NOBODY), REFUSAL.cluster, /^cluster 0x4040.*this is 0x3030/],
+      [
+        'client of this cluster',
+        encodeHandshake(HANDSHAKE_KIND.hello, clientIdentity({ cluster }), 0),
+        0,
+        /^$/,
+      ],
+      [
+        'client of another cluster',
+        encodeHandshake(
+          HANDSHAKE_KIND.hello,
+          clientIdentity({ cluster: regionOf(new Uint8Array(16).fill(4)) }),
+          NOBODY,
+        ),
+        REFUSAL.cluster,
+        /^cluster 0x4040.*this is 0x3030/,
+      ],
       ['replica', encodeHandshake(HANDSHAKE_KIND.hello, replicaIdentity(), 0), 0, /^$/],
-      ['replica of another config', encodeHandshake(HANDSHAKE_KIND.hello, replicaIdentity({ config: CONFIG_SMALL }), 0), REFUSAL.config, /another configuration/],
-      ['replica with another count', encodeHandshake(HANDSHAKE_KIND.hello, replicaIdentity({ replicaCount: 5 }), 0), REFUSAL.config, /replica count/],
-      ['replica looking for another', encodeHandshake(HANDSHAKE_KIND.hello, replicaIdentity({ replica: 2 }), 1), REFUSAL.addressee, /this is replica 0, not 1.*--addresses/],
-      ['replica beyond the cluster', encodeHandshake(HANDSHAKE_KIND.hello, replicaIdentity({ replica: 7 }), 0), REFUSAL.addressee, /no reason/],
-      ['a welcome for a hello', encodeHandshake(HANDSHAKE_KIND.welcome, replicaIdentity(), 0), REFUSAL.malformed, /hello/],
+      [
+        'replica of another config',
+        encodeHandshake(HANDSHAKE_KIND.hello, replicaIdentity({ config: CONFIG_SMALL }), 0),
+        REFUSAL.config,
+        /another configuration/,
+      ],
+      [
+        'replica with another count',
+        encodeHandshake(HANDSHAKE_KIND.hello, replicaIdentity({ replicaCount: 5 }), 0),
+        REFUSAL.config,
+        /replica count/,
+      ],
+      [
+        'replica looking for another',
+        encodeHandshake(HANDSHAKE_KIND.hello, replicaIdentity({ replica: 2 }), 1),
+        REFUSAL.addressee,
+        /this is replica 0, not 1.*--addresses/,
+      ],
+      [
+        'replica beyond the cluster',
+        encodeHandshake(HANDSHAKE_KIND.hello, replicaIdentity({ replica: 7 }), 0),
+        REFUSAL.addressee,
+        /no reason/,
+      ],
+      [
+        'a welcome for a hello',
+        encodeHandshake(HANDSHAKE_KIND.welcome, replicaIdentity(), 0),
+        REFUSAL.malformed,
+        /hello/,
+      ],
     ];
     for (const [what, hello, reason, text] of rows) {
       const { answer, ended, socket } = await talk(port, hello);
@@ -317,11 +382,16 @@ test('fuzz: whatever bytes come, after a hello or not, the server serves the nex
     await fc.assert(
       fc.asyncProperty(
         fc.boolean(),
-        fc.array(fc.oneof(
-          fc.uint8Array({ maxLength: 600 }),
-          fc.record({ at: fc.nat(299), value: fc.nat(255) }).map(({ at, value }) => good.map((b, i) => (i === at ? value : b))),
-          fc.constant(good),
-        ), { maxLength: 5 }),
+        fc.array(
+          fc.oneof(
+            fc.uint8Array({ maxLength: 600 }),
+            fc
+              .record({ at: fc.nat(299), value: fc.nat(255) })
+              .map(({ at, value }) => good.map((b, i) => (i === at ? value : b))),
+            fc.constant(good),
+          ),
+          { maxLength: 5 },
+        ),
         async (greet, parts) => {
           const socket = connect({ host: address.host, port: address.port });
           socket.on('error', () => {});
@@ -371,7 +441,14 @@ test('reading stops while the pool is dry, and goes on when it is not', async ()
   const node = await startNode([address], 0);
   const held: Message[] = [];
   while (node.pool.available(256) > 64) held.push(node.pool.acquire(256));
-  const { socket } = await talk(address.port, Buffer.concat([encodeHandshake(HANDSHAKE_KIND.hello, clientIdentity(), NOBODY), ...Array.from({ length: 50 }, () => request())]), 100);
+  const { socket } = await talk(
+    address.port,
+    Buffer.concat([
+      encodeHandshake(HANDSHAKE_KIND.hello, clientIdentity(), NOBODY),
+      ...Array.from({ length: 50 }, () => request()),
+    ]),
+    100,
+  );
   assert.equal(node.inbox.length, 0);
   for (const m of held) m.unref();
   await until(() => node.inbox.length === 50, 'all arrived');

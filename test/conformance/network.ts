@@ -39,7 +39,13 @@ export interface NetworkSubject {
 let serial = 0;
 
 /** A sealed message whose body names it. */
-function build(subject: NetworkSubject, pool: MessagePool, command: number, size: number, client?: Region): Message {
+function build(
+  subject: NetworkSubject,
+  pool: MessagePool,
+  command: number,
+  size: number,
+  client?: Region,
+): Message {
   const m = pool.acquire(size);
   zeroWords(m, 0, HEADER_SIZE);
   copyWords(subject.cluster, 0, m, AT.cluster, 16);
@@ -64,7 +70,8 @@ function send(from: NetworkEndpoint, to: number, m: Message): string {
   return text;
 }
 
-const takeAll = (to: NetworkEndpoint): string[] => to.inbox.splice(0).map((b) => Buffer.from(b).toString('hex'));
+const takeAll = (to: NetworkEndpoint): string[] =>
+  to.inbox.splice(0).map((b) => Buffer.from(b).toString('hex'));
 
 export function networkConformance(
   name: string,
@@ -118,7 +125,8 @@ export function networkConformance(
       assert.ok(m.references > 1, 'the network holds references of its own');
       m.unref();
       await subject.settle();
-      for (const replica of [1, 2]) assert.deepEqual(takeAll(subject.replicas[replica] as NetworkEndpoint), [text]);
+      for (const replica of [1, 2])
+        assert.deepEqual(takeAll(subject.replicas[replica] as NetworkEndpoint), [text]);
     });
 
     on('a receiver may keep what it got', async (subject) => {
@@ -155,7 +163,11 @@ export function networkConformance(
         await subject.settle();
         const replica = subject.replicas[2] as NetworkEndpoint;
         assert.deepEqual(takeAll(replica), [request]);
-        const reply = send(replica, TO_CLIENT, build(subject, replica.pool, COMMAND.reply, 264, client.clientId));
+        const reply = send(
+          replica,
+          TO_CLIENT,
+          build(subject, replica.pool, COMMAND.reply, 264, client.clientId),
+        );
         await subject.settle();
         assert.deepEqual(takeAll(client), [reply]);
         for (const other of subject.clients) assert.deepEqual(takeAll(other), []);

@@ -10,7 +10,10 @@ export async function freeAddresses(count: number): Promise<Address[]> {
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     servers.push(server);
   }
-  const addresses = servers.map((server) => ({ host: '127.0.0.1', port: (server.address() as AddressInfo).port }));
+  const addresses = servers.map((server) => ({
+    host: '127.0.0.1',
+    port: (server.address() as AddressInfo).port,
+  }));
   await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
   return addresses;
 }
