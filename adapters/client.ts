@@ -529,7 +529,8 @@ export class Connection implements ClientNetworkHandler {
     return new AddressError(
       'connect-failed',
       this.where,
-      `Cannot open a session at ${this.where} in ${millis} ms: ${this.network.connectedCount} replicas are connected, none leads`,
+      `Cannot open a session at ${this.where} in ${millis} ms: ` +
+        `${this.network.connectedCount} replicas are connected, none leads`,
       'check that a majority of the replicas runs',
     );
   }

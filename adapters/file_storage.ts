@@ -212,7 +212,8 @@ export class FileStorage implements Storage {
       if (notice === null) this.drain();
       else
         this.log(
-          `"${this.path}": ${notice.operation} of ${notice.length} bytes at ${notice.offset} failed: ${notice.error}`,
+          `"${this.path}": ${notice.operation} of ${notice.length} bytes at ${notice.offset} failed: ` +
+            notice.error,
         );
     });
     worker.on('error', (error) => {

@@ -234,7 +234,10 @@ function describeFailure(path: string, error: unknown): string {
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   const kind = error instanceof AssertionFailure ? 'assertion failed' : 'internal error';
-  return `"${path}": ${kind}; the server stops to protect the data. This is a bug; please report it with these lines:\n${stack}`;
+  return (
+    `"${path}": ${kind}; the server stops to protect the data. ` +
+    `This is a bug; please report it with these lines:\n${stack}`
+  );
 }
 
 function adviceFor(code: string): string {
@@ -242,7 +245,10 @@ function adviceFor(code: string): string {
     return 'check the disk and the system log; start the server again when the disk works';
   }
   if (code.startsWith('superblock')) {
-    return 'the other replicas have the data: look with "kmb inspect", then replace this file from a healthy replica';
+    return (
+      'the other replicas have the data: look with "kmb inspect", ' +
+      'then replace this file from a healthy replica'
+    );
   }
   return 'look with "kmb inspect"; the other replicas go on while a majority of them runs';
 }
@@ -295,7 +301,8 @@ function checkedAddresses(options: ServerOptions, identity: SuperblockIdentity):
     throw new OperatingError(
       'addresses-count',
       options.path,
-      `Cannot serve "${options.path}": ${addresses.length} addresses for a cluster of ${identity.replicaCount} replicas`,
+      `Cannot serve "${options.path}": ${addresses.length} addresses ` +
+        `for a cluster of ${identity.replicaCount} replicas`,
       'give --addresses one address a replica, in order of index, the same on all of them',
     );
   }

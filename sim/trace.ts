@@ -77,7 +77,10 @@ export class Trace {
       case EVENT.timer:
         return `${head} ${who(this.node)} timer ${this.a}`;
       case EVENT.storage:
-        return `${head} ${who(this.node)} ${['read', 'write', 'sync'][this.a] as string} sector ${this.c} result ${this.b} ${hex(this.d)}`;
+        return (
+          `${head} ${who(this.node)} ${['read', 'write', 'sync'][this.a] as string} ` +
+          `sector ${this.c} result ${this.b} ${hex(this.d)}`
+        );
       case EVENT.fault:
       case EVENT.faultEnd:
         return `${head} ${this.a}`;

@@ -1,7 +1,8 @@
 /**
- * Sessions of clients: for each, its latest reply (the body too when it is small). *Committed facts only*, updated
- * at execution, in op order, on every replica; part of the checkpoint. Requests in flight are
- * visible through the pipeline alone (the lock-out defect of VRR 4.1; reference "vsr" 11.2).
+ * Sessions of clients: for each, its latest reply (the body too when it is small). *Committed
+ * facts only*, updated at execution, in op order, on every replica; part of the checkpoint.
+ * Requests in flight are visible through the pipeline alone (the lock-out defect of VRR 4.1;
+ * reference "vsr" 11.2).
  *
  * Fixed size, encoded in slot order. When full, the session whose latest reply has the lowest op
  * is evicted: ops are unique, so all replicas agree.

@@ -43,7 +43,8 @@ export function superblockOpened(r: Replica): void {
   if (state.replicaIndex !== r.replicaIndex || state.replicaCount !== r.replicaCount) {
     r.fatal(
       'wrong-replica',
-      `the data file is that of replica ${state.replicaIndex} of ${state.replicaCount}; check the path and --addresses`,
+      `the data file is that of replica ${state.replicaIndex} of ${state.replicaCount}; ` +
+        'check the path and --addresses',
     );
   }
   r.view = toView(state.view);
