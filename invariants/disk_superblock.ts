@@ -38,24 +38,8 @@ export class DiskSuperblock {
    * when there is none; the fields then keep their values. `durable`: only what power loss leaves.
    */
   read(disk: TrueDisk, quorum: number, durable: boolean): boolean {
+    this.load(disk, durable);
     const { copies, valid } = this;
-    const size = this.zones.superblockCopySize;
-    for (let i = 0; i < SUPERBLOCK_COPIES; i++) {
-      const copy = copies[i] as Region;
-      const offset = this.zones.superblock + i * size;
-      if (durable) disk.readDurable(offset, copy.bytes);
-      else disk.readTrue(offset, copy.bytes);
-      valid[i] = checksumMatches(
-        this.config.checksumAlgorithm,
-        copy,
-        SUPERBLOCK_AT.version,
-        size - SUPERBLOCK_AT.version,
-        copy,
-        SUPERBLOCK_AT.checksum,
-      )
-        ? 1
-        : 0;
-    }
     let best = -1;
     let bestSequence = -1;
     for (let i = 0; i < SUPERBLOCK_COPIES; i++) {
@@ -79,5 +63,44 @@ export class DiskSuperblock {
     this.syncOpMax = readU64(chosen, SUPERBLOCK_AT.syncOpMax);
     this.checkpointOp = readU64(chosen, SUPERBLOCK_AT.checkpoint + CHECKPOINT.header + AT.op);
     return true;
+  }
+
+  /**
+   * Durable copies whose view and log view are not below these. While a newer superblock replaces
+   * an older one copy by copy, both kinds count: neither may have enough copies of its own.
+   */
+  durableCopiesAtLeast(disk: TrueDisk, view: number, logView: number): number {
+    this.load(disk, true);
+    let count = 0;
+    for (let i = 0; i < SUPERBLOCK_COPIES; i++) {
+      if (this.valid[i] === 0) continue;
+      const fields = (this.copies[i] as Region).fields;
+      const enough =
+        fields.getUint32(SUPERBLOCK_AT.view, true) >= view &&
+        fields.getUint32(SUPERBLOCK_AT.logView, true) >= logView;
+      if (enough) count++;
+    }
+    return count;
+  }
+
+  private load(disk: TrueDisk, durable: boolean): void {
+    const { copies, valid } = this;
+    const size = this.zones.superblockCopySize;
+    for (let i = 0; i < SUPERBLOCK_COPIES; i++) {
+      const copy = copies[i] as Region;
+      const offset = this.zones.superblock + i * size;
+      if (durable) disk.readDurable(offset, copy.bytes);
+      else disk.readTrue(offset, copy.bytes);
+      valid[i] = checksumMatches(
+        this.config.checksumAlgorithm,
+        copy,
+        SUPERBLOCK_AT.version,
+        size - SUPERBLOCK_AT.version,
+        copy,
+        SUPERBLOCK_AT.checksum,
+      )
+        ? 1
+        : 0;
+    }
   }
 }

@@ -71,11 +71,16 @@ export class ViewMonotonicity implements Checker {
     this.comparisons++;
     if (this.durable(node, view, logView)) return;
     // Rare: the first promise of a view. Look at the disk.
-    if (this.superblock.read(this.context.disk(node), DURABLE_COPIES, true)) {
+    const disk = this.context.disk(node);
+    if (this.superblock.durableCopiesAtLeast(disk, view, logView) >= DURABLE_COPIES) {
+      this.viewDurable[node] = view;
+      this.logViewDurable[node] = logView;
+      return;
+    }
+    if (this.superblock.read(disk, DURABLE_COPIES, true)) {
       this.viewDurable[node] = this.superblock.view;
       this.logViewDurable[node] = this.superblock.logView;
     }
-    if (this.durable(node, view, logView)) return;
     this.context.fail(
       this.id,
       `R${node} sent a message of view ${view} (log of ${logView}) while its disk holds view ` +

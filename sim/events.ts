@@ -14,7 +14,7 @@ export const EVENT = {
   fault: 4,
   /** a: index in the plan's faults whose effect ends. */
   faultEnd: 5,
-  /** node: crash now (a fault that waited for a write); a: restart delay in microseconds. */
+  /** node: crash now (a fault that waited for a write); a: restart delay; b: 1 if none came. */
   crash: 6,
   /** node: a process starts on this node's disk. */
   restart: 7,

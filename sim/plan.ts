@@ -102,8 +102,11 @@ export interface WorkloadProfile {
   readonly idempotentPpm?: Range;
   /** Share of those that the client issues again as a new request with the same id. */
   readonly reissuePpm?: Range;
-  /** Between a reply and the next operation: 0 for a closed loop without rest. */
-  readonly thinkMicros: Range;
+  /**
+   * Between a reply and the next operation: 0 for a closed loop without rest; `spread`: such that
+   * the operations last about as long as the fault phase.
+   */
+  readonly thinkMicros: Range | 'spread';
   /** Share of operations after which the client rests for `idleMicros`. */
   readonly idlePpm?: Range;
   readonly idleMicros?: Range;
@@ -285,6 +288,7 @@ export function makePlan(scenario: ScenarioOptions, seed: number | string): Plan
       config,
       clients,
       operationsPerClient,
+      faultMicros,
     ),
     faults: scheduleFaults({
       rng: root.fork('faults'),
@@ -364,9 +368,12 @@ function planWorkload(
   config: ClusterConfig,
   clients: number,
   operationsPerClient: number,
+  faultMicros: number,
 ): WorkloadPlan {
   const tenants = Math.min(draw(rng, p.tenants), config.tenantsMax);
   const streams = Math.min(draw(rng, p.streams), Math.floor(config.streamsMax / tenants));
+  // Twice the mean rest; the answers take their time, too.
+  const spreadMax = Math.floor((faultMicros * 1.7) / Math.max(1, operationsPerClient));
   return {
     clients: Math.min(clients, config.clientsMax),
     operationsPerClient,
@@ -385,7 +392,7 @@ function planWorkload(
     expectedStalePpm: draw(rng, p.expectedStalePpm ?? 50_000),
     idempotentPpm: draw(rng, p.idempotentPpm ?? 300_000),
     reissuePpm: draw(rng, p.reissuePpm ?? 100_000),
-    thinkMicros: ends(p.thinkMicros),
+    thinkMicros: p.thinkMicros === 'spread' ? [0, spreadMax] : ends(p.thinkMicros),
     idlePpm: draw(rng, p.idlePpm ?? 0),
     idleMicros: ends(p.idleMicros ?? 0),
     omitted: [],

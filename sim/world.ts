@@ -289,8 +289,9 @@ export class World
 
   private dispatchRare(slot: number, kind: number, node: number): void {
     const a = this.queue.a[slot] as number;
+    const b = this.queue.b[slot] as number;
     this.queue.release(slot);
-    this.trace.add(this.time.now, kind, node, a, 0, 0, 0);
+    this.trace.add(this.time.now, kind, node, a, b, 0, 0);
     switch (kind) {
       case EVENT.fault:
         this.injector.begin(a);
@@ -300,6 +301,7 @@ export class World
         break;
       case EVENT.crash:
         if (this.healedAt !== NONE || this.up[node] === 0) break;
+        if (b === 1 && !(this.disks[node] as SimDisk).crashOnWrite) break;
         this.counters.apply(FAULT.crash);
         this.crash(node, a);
         break;

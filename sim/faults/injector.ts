@@ -15,6 +15,8 @@ import { type FaultAtlas } from './fault_atlas.ts';
 import { NODE, type FaultEvent } from './schedule.ts';
 
 const KEY_FAMILY = 6;
+/** A crash during a write happens without one when the node writes nothing for this long. */
+const WRITE_WAIT_MICROS = 500_000;
 
 /** What the injector asks of the world. */
 export interface FaultHost {
@@ -177,9 +179,10 @@ export class FaultInjector {
       case 'crash':
         if (!host.isUp(node) || host.downCount() >= fault.downMax) return false;
         if (fault.duringWrite && !host.isPaused(node)) {
-          // Counted when it takes effect: it waits for the node's next write.
+          // Waits for the node's next write, though not for ever; the world counts it then.
           (this.disks[node] as SimDisk).crashOnWrite = true;
           this.downMicros[node] = fault.down;
+          this.queue.push(fault.at + WRITE_WAIT_MICROS, EVENT.crash, node, fault.down, 1, 0);
           return false;
         }
         host.crash(node, fault.down);

@@ -165,7 +165,10 @@ export class Campaign {
       if (!this.keepGoing) this.stopped = true;
     } else if (result.unmet.length > 0) {
       this.vacuous.push(result.seed);
-      for (const reason of result.unmet) this.unmet[reason] = (this.unmet[reason] ?? 0) + 1;
+      for (const text of result.unmet) {
+        const reason = text.replace(/: \d+$/, ''); // Without the value, which differs by seed.
+        this.unmet[reason] = (this.unmet[reason] ?? 0) + 1;
+      }
     } else {
       // Seeds that count against a share are those that passed: others are reported already.
       for (const share of result.shares) this.countShare(share, result.seed);

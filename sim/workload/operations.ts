@@ -148,6 +148,7 @@ export class Operations {
   /** Until the next operation, in microseconds. */
   restMicros(): number {
     const { plan, decisions, key } = this;
+    if (this.setupDone < this.setup.length) return 0; // The others wait for these streams.
     if (decisions.chance(key, DOMAIN.idle, plan.idlePpm)) {
       return decisions.between(key, DOMAIN.idle, plan.idleMicros[0], plan.idleMicros[1]);
     }

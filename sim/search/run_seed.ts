@@ -1,0 +1,40 @@
+/**
+ * The real replica in the simulated world: one seed or one plan becomes a run that can be stepped.
+ *
+ * Memory for worlds is kept between runs (see arena.ts); a `Bench` holds one arena a place, so
+ * that two runs of one plan can stand side by side.
+ */
+import { armCanary, type CanaryId } from '../../core/canary.ts';
+import { CHECKERS } from '../../invariants/registry.ts';
+import { type CheckerEntry } from '../../invariants/invariant.ts';
+import { Arena } from '../arena.ts';
+import { type Plan } from '../plan.ts';
+import { REPLICA_FACTORY } from '../replica_factory.ts';
+import { World } from '../world.ts';
+import { type SeedLimits } from './seed_result.ts';
+
+export interface RunRequest {
+  readonly plan: Plan;
+  /** Armed for this process; the run must not be interleaved with one of another canary. */
+  readonly canary: CanaryId;
+  readonly limits: SeedLimits;
+  /** Left out: all of the registry. */
+  readonly checkers?: readonly CheckerEntry[];
+}
+
+/** Places in which worlds stand; each holds its memory from run to run. */
+export class Bench {
+  private readonly arenas: (Arena | null)[] = [];
+
+  /** A world at its beginning. It takes the place of the one that stood there. */
+  start(request: RunRequest, place = 0): World {
+    let arena = this.arenas[place] ?? null;
+    if (arena === null || !arena.fits(request.plan.config)) {
+      arena = new Arena(request.plan.config);
+      this.arenas[place] = arena;
+    }
+    armCanary(request.canary);
+    const { plan, limits, checkers = CHECKERS } = request;
+    return new World({ plan, arena, factory: REPLICA_FACTORY, checkers, limits });
+  }
+}
