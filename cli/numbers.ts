@@ -18,14 +18,16 @@ export function grouped(value: number): string {
   return String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, ',');
 }
 
-/** 1234567 -> `1.23 M`; three figures are enough for a rate. */
+/** 1234567 -> `1.23 M`; three figures are enough for a rate. Below 10,000 all digits. */
 export function short(value: number): string {
-  for (const [unit, size] of UNITS) {
-    if (value >= size) return `${(value / size).toPrecision(3)}${unit}`;
+  if (value >= 10_000) {
+    for (const [unit, size] of UNITS) {
+      if (value >= size) return `${(value / size).toPrecision(3)} ${unit}`;
+    }
   }
   return value >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toPrecision(2);
 }
-const UNITS: readonly [string, number][] = [[' G', 1e9], [' M', 1e6], [' k', 1e4]];
+const UNITS: readonly [string, number][] = [['G', 1e9], ['M', 1e6], ['k', 1e3]];
 
 /** Seconds -> `7 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(seconds: number): string {

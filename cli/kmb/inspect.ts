@@ -355,7 +355,8 @@ function blockText(block: BlockDetail): string {
 function problemsText(problems: readonly Finding[]): string {
   if (problems.length === 0) return 'nothing is wrong\n';
   const lines = problems.map(({ where, problem }) => `  ${where}: ${problem}\n`);
-  return `${problems.length === 1 ? 'one thing is' : `${problems.length} things are`} wrong\n${lines.join('')}`;
+  const head = problems.length === 1 ? 'one thing is' : `${problems.length} things are`;
+  return `${head} wrong\n${lines.join('')}`;
 }
 
 function countsText(names: readonly string[]): string {

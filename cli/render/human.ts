@@ -1,0 +1,162 @@
+/**
+ * For people. A passed scenario takes a line; a violation tells its story: what contradicts, when
+ * and where, which run and code, and the command that replays it.
+ */
+import { counted, duration, grouped, listed, short } from '../numbers.ts';
+import { type CampaignViolation } from '../../sim/search/campaign.ts';
+import { type Progress } from './progress.ts';
+import { type Renderer, type RunReport, type Verbosity, type ViolationContext } from './report.ts';
+
+const SEEDS_SHOWN_MAX = 10;
+
+export function humanRenderer(
+  write: (text: string) => void,
+  progress: Progress,
+  verbosity: Verbosity,
+): Renderer {
+  let events = 0;
+  return {
+    started(scenario, count) {
+      events = 0;
+      progress.start(scenario, count);
+    },
+    seedTaken(result, taken) {
+      events += result.events;
+      if (verbosity >= 3) {
+        progress.clear();
+        const how =
+          result.violation !== null
+            ? `violated ${result.violation.invariant}`
+            : result.unmet.length > 0
+              ? `vacuous: ${result.unmet.join('; ')}`
+              : 'passed';
+        write(
+          `  seed ${result.seed}: ${how}; ${counted(result.events, 'event')}, ` +
+            `${counted(result.commits, 'commit')}, ${counted(result.viewChanges, 'view change')}, ` +
+            `${(result.virtualMicros / 1e6).toFixed(3)} s virtual, digest ${result.digest}\n`,
+        );
+      }
+      if (verbosity >= 1) progress.update(taken, events);
+    },
+    violated(violation, context) {
+      progress.clear();
+      write(violationText(violation, context));
+    },
+    finished(report) {
+      progress.clear();
+      if (verbosity >= 1 || !isClean(report)) write(summaryText(report));
+      if (verbosity >= 2) write(detailText(report));
+    },
+    ended(reports) {
+      if (verbosity >= 1 && reports.length > 1) write(totalText(reports));
+    },
+  };
+}
+
+function isClean({ summary }: RunReport): boolean {
+  return summary.violations.length === 0 && summary.vacuous.length === 0;
+}
+
+export function violationText(violation: CampaignViolation, context: ViolationContext): string {
+  const { canary, code, scenario, bundle } = context;
+  const noun = violation.replicas.length === 1 ? 'replica' : 'replicas';
+  const replicas = violation.replicas.length === 0 ? '' : `, ${noun} ${listed(violation.replicas)}`;
+  const planted = canary === null ? '' : `, canary ${canary.name}`;
+  const rows: [string, string][] = [
+    ['at', `${seconds(violation.virtualMicros)} virtual, event ${grouped(violation.event)}${replicas}`],
+    ['run', `scenario ${scenario}, seed ${violation.seed}${planted}`],
+    ['code', `kimberlite ${code.version}, commit ${code.commit}, Node ${code.node}`],
+  ];
+  if (bundle !== null) {
+    rows.push(['replay', `vopr repro ${shellWord(bundle)}`]);
+    rows.push(['hint', hintText(violation, context)]);
+  }
+  const lines = rows.map(([label, text]) => `  ${label.padEnd(7)} ${text}\n`);
+  return `\nviolation of ${violation.invariant}: ${violation.message}\n${lines.join('')}\n`;
+}
+
+function hintText(violation: CampaignViolation, { canary }: ViolationContext): string {
+  if (violation.invariant === 'determinism') {
+    return 'look for state outside the world, iteration order, or a clock or random source not of a port';
+  }
+  if (canary !== null && violation.invariant === canary.checker) {
+    return `canary ${canary.name} was planted; this is the checker that must catch it`;
+  }
+  if (canary !== null) {
+    return `canary ${canary.name} was planted; ${canary.checker} is the checker that must catch it`;
+  }
+  return '`vopr repro -v` on this bundle also prints the last events before the violation';
+}
+
+function summaryText({ summary, wallSeconds, canary }: RunReport): string {
+  const parts: string[] = [];
+  if (summary.passed > 0) parts.push(`${grouped(summary.passed)} passed`);
+  if (summary.violations.length > 0) parts.push(`${grouped(summary.violations.length)} violated`);
+  if (summary.vacuous.length > 0) parts.push(`${grouped(summary.vacuous.length)} vacuous`);
+  const rate = short(summary.events / Math.max(wallSeconds, 1e-3));
+  let text =
+    `${summary.scenario.padEnd(30)} ${counted(summary.count, 'seed')} from ${summary.first}: ` +
+    `${parts.join(', ') || 'none run'}; ${short(summary.events)} events, ${rate}/s, ` +
+    `${duration(summary.virtualMicros / 1e6)} virtual in ${duration(wallSeconds)}; ` +
+    `digest ${summary.digest}\n`;
+  if (summary.vacuous.length > 0) {
+    const shown = summary.vacuous.slice(0, SEEDS_SHOWN_MAX).join(' ');
+    const more = summary.vacuous.length > SEEDS_SHOWN_MAX ? ' …' : '';
+    text += `  vacuous seeds (the scenario did not happen): ${shown}${more}\n`;
+    for (const [reason, count] of Object.entries(summary.unmet)) {
+      text += `    ${reason}: not so in ${counted(count, 'seed')}\n`;
+    }
+  }
+  if (canary !== null && summary.violations.length === 0) {
+    text +=
+      summary.canaryReached === 0
+        ? `  canary ${canary.name} was never reached: no run went where it is planted\n`
+        : `  canary ${canary.name} survived: reached ${grouped(summary.canaryReached)} times, ` +
+          `not caught by ${canary.checker}\n`;
+  }
+  return text;
+}
+
+function detailText({ summary }: RunReport): string {
+  const lines = [
+    `  ${counted(summary.messages, 'message')}, ${counted(summary.storageOps, 'storage operation')}, ` +
+      `${counted(summary.commits, 'commit')}, ${counted(summary.viewChanges, 'view change')}, ` +
+      `${counted(summary.crashes, 'crash').replace(/crashs$/, 'crashes')}`,
+  ];
+  for (const [title, counts] of [
+    ['checks', summary.checks],
+    ['gate', summary.gates],
+    ['faults', summary.faults],
+  ] as const) {
+    const rows = Object.entries(counts);
+    if (rows.length === 0) continue;
+    lines.push(`  ${title}`);
+    const width = Math.max(...rows.map(([key]) => key.length));
+    for (const [key, count] of rows) lines.push(`    ${key.padEnd(width)} ${grouped(count).padStart(14)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function totalText(reports: readonly RunReport[]): string {
+  const sum = (of: (report: RunReport) => number): number =>
+    reports.reduce((total, report) => total + of(report), 0);
+  const seeds = sum(({ summary }) => summary.count);
+  const events = sum(({ summary }) => summary.events);
+  const wall = sum((report) => report.wallSeconds);
+  const violated = sum(({ summary }) => summary.violations.length);
+  const vacuous = sum(({ summary }) => summary.vacuous.length);
+  return (
+    `${counted(reports.length, 'scenario')}, ${counted(seeds, 'seed')}: ` +
+    `${counted(violated, 'violation')}, ${grouped(vacuous)} vacuous; ` +
+    `${short(events)} events in ${duration(wall)}, ${short(events / Math.max(wall, 1e-3))}/s\n`
+  );
+}
+
+function seconds(micros: number): string {
+  return `${(micros / 1e6).toFixed(6)} s`;
+}
+
+/** Quoted when a shell would not take it as one plain word. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}

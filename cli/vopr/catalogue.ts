@@ -1,0 +1,139 @@
+/**
+ * What `vopr` knows by name: scenarios, checkers, canaries; and how a name and a seed, or a bundle,
+ * become a run.
+ */
+import { type Bundle, type PlainData } from '../../bundles/format.ts';
+import { CANARY } from '../../core/canary.ts';
+import { CHECKERS } from '../../invariants/registry.ts';
+import { SCENARIOS, SCENARIO_NAMES, findScenario as scenarioNamed } from '../../scenarios/registry.ts';
+import { type Scenario } from '../../scenarios/scenario.ts';
+import { CANARIES, CANARY_NAMES, findCanary as canaryNamed, type Canary } from '../../sim/canaries.ts';
+import { makePlan } from '../../sim/plan.ts';
+import { planFrom, planProblem } from '../../sim/plan_check.ts';
+import { Bench } from '../../sim/search/run_seed.ts';
+import { type SeedLimits } from '../../sim/search/seed_result.ts';
+import { type SeedRun } from '../../sim/search/seed_run.ts';
+import { type World } from '../../sim/world.ts';
+import { unknownName } from '../unknown_name.ts';
+import { UsageError } from '../usage_error.ts';
+
+export function scenarioNames(): readonly string[] {
+  return SCENARIO_NAMES;
+}
+
+/** Kebab-case is accepted too. */
+export function findScenario(name: string): Scenario {
+  const scenario = scenarioNamed(name);
+  if (scenario !== null) return scenario;
+  throw new UsageError(unknownName('scenario', name, SCENARIO_NAMES, 'vopr scenarios'));
+}
+
+export function findCanary(name: string): Canary {
+  const canary = canaryNamed(name);
+  if (canary !== null) return canary;
+  throw new UsageError(unknownName('canary', name, CANARY_NAMES, 'vopr canaries'));
+}
+
+// --- Runs ---
+
+const bench = new Bench();
+
+export interface SeedRequest {
+  readonly scenario: Scenario;
+  readonly seed: number;
+  readonly canary: Canary | null;
+  readonly limits: SeedLimits;
+}
+
+/** At most one run stands in each place; a second one in it ends the first. */
+export function startRun({ scenario, seed, canary, limits }: SeedRequest, place = 0): SeedRun {
+  const plan = makePlan(scenario, seed);
+  return asRun(bench.start({ plan, canary: canary?.id ?? CANARY.none, limits }, place));
+}
+
+/** From the bundle's own plan. Throws UsageError when that is none. */
+export function startBundle(bundle: Bundle, place = 0): SeedRun {
+  const problem = planProblem(bundle.plan);
+  if (problem !== null) {
+    throw new UsageError(`Cannot replay the bundle: ${problem}; it was not written by \`vopr run\``);
+  }
+  const canary = bundle.canary === null ? CANARY.none : findCanary(bundle.canary).id;
+  const { limits } = bundle;
+  return asRun(bench.start({ plan: planFrom(bundle.plan), canary, limits }, place));
+}
+
+/** A plan is plain data by construction; only its type is narrower than a bundle's. */
+function asRun(world: World): SeedRun {
+  return {
+    step: () => world.step(),
+    get events() {
+      return world.events;
+    },
+    get digestWord() {
+      return world.digestWord;
+    },
+    describe: () => world.describe(),
+    plan: () => world.plan() as unknown as PlainData,
+    result: () => world.result(),
+  };
+}
+
+// --- Lists ---
+
+export interface ScenarioRow {
+  readonly name: string;
+  readonly category: string;
+  readonly summary: string;
+  readonly replicas: readonly number[];
+  /** What must have happened, in words. */
+  readonly gates: readonly string[];
+  readonly invariants: readonly string[];
+}
+
+export function scenarioRows(): readonly ScenarioRow[] {
+  return SCENARIOS.map(({ name, category, summary, replicas, gates, invariants }) => ({
+    name,
+    category,
+    summary,
+    replicas: [...new Set(replicas)].sort((a, b) => a - b),
+    gates: gates.map(({ counter, min, max, sharePpm }) => {
+      const bounds = [min === undefined ? '' : ` >= ${min}`, max === undefined ? '' : ` <= ${max}`];
+      const share = sharePpm === undefined ? '' : ` in ${sharePpm / 10_000} % of the seeds`;
+      return `${counter}${bounds.join('')}${share}`;
+    }),
+    invariants,
+  }));
+}
+
+export interface InvariantRow {
+  readonly name: string;
+  readonly claim: string;
+  /** Scenarios that require it to have compared something. */
+  readonly scenarios: readonly string[];
+}
+
+export function invariantRows(): readonly InvariantRow[] {
+  return CHECKERS.map(({ id, claim }) => ({
+    name: id,
+    claim,
+    scenarios: SCENARIOS.filter(({ invariants }) => invariants.includes(id)).map(({ name }) => name),
+  }));
+}
+
+export interface CanaryRow {
+  readonly name: string;
+  readonly bug: string;
+  readonly caught_by: string;
+  readonly scenario: string;
+  readonly seeds: number;
+}
+
+export function canaryRows(): readonly CanaryRow[] {
+  return CANARIES.map(({ name, bug, caughtBy, scenario, seeds }) => ({
+    name,
+    bug,
+    caught_by: caughtBy,
+    scenario,
+    seeds,
+  }));
+}

@@ -1,0 +1,34 @@
+/** The command tree of `vopr`. Subcommands stand beside this file; it only joins them. */
+import { newProgram, runProgram } from '../program.ts';
+import { EXIT, type ExitStatus } from '../usage_error.ts';
+import { packageVersion } from '../version.ts';
+import { addCanariesCommand } from './canaries.ts';
+import { addInvariantsCommand } from './invariants.ts';
+import { addReproCommand } from './repro.ts';
+import { addRunCommand } from './run.ts';
+import { addScenariosCommand } from './scenarios.ts';
+
+/** Returns the exit status. */
+export function vopr(argv: readonly string[]): Promise<number> {
+  let status: ExitStatus = EXIT.passed;
+  const setStatus = (chosen: ExitStatus): void => {
+    status = chosen;
+  };
+  const program = newProgram(
+    'vopr',
+    'Simulates whole clusters of replicas, with faults on and checkers on, one seed after another.',
+    packageVersion(),
+  );
+  program.addHelpText(
+    'after',
+    '\nExit status: 0 passed, 1 violation, 2 usage or operating error, 3 vacuous\n' +
+      '(the scenario did not happen); `repro`: 1 reproduced, 0 no failure, 125 another failure.\n' +
+      '\nExamples:\n  vopr run --all --seeds 20\n  vopr run --canary commit-before-quorum',
+  );
+  addRunCommand(program, setStatus);
+  addReproCommand(program, setStatus);
+  addScenariosCommand(program);
+  addInvariantsCommand(program);
+  addCanariesCommand(program);
+  return runProgram(program, argv, () => status);
+}
