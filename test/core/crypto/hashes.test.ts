@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { crc32 as zlibCrc32 } from 'node:zlib';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Blake3, blake3 } from '../../../core/crypto/blake3.ts';
 import { crc32, crc32Portable } from '../../../core/crypto/crc32.ts';
 import {

@@ -1,7 +1,7 @@
 /** What clients may send: each rule by name, and nothing they send throws or reads past its end. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { CONFIG_PRODUCTION, CONFIG_SMALL } from '../../../core/constants.ts';
 import {
   addEvent,

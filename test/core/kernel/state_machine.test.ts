@@ -1,9 +1,14 @@
 /** Commit, checkpoint, open and read: a replica that restarted is one that never did. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { armCanary, CANARY, canaryReached } from '../../../core/canary.ts';
-import { CHECKSUM_ALGORITHM, CONFIG_SMALL, HEADER_SIZE } from '../../../core/constants.ts';
+import {
+  CHECKPOINT_STATE_SIZE,
+  CHECKSUM_ALGORITHM,
+  CONFIG_SMALL,
+  HEADER_SIZE,
+} from '../../../core/constants.ts';
 import {
   decodeListStreams,
   decodeReadResult,
@@ -22,6 +27,7 @@ import {
 } from '../../../core/kernel/commands.ts';
 import { type EventRecord } from '../../../core/kernel/events.ts';
 import { KERNEL, kernelLimits, RESULT, streamId } from '../../../core/kernel/operations.ts';
+import { regionOf } from '../../../core/message/region.ts';
 import { Prng, seedOfText } from '../../../core/prng.ts';
 import { cacheBlocks } from '../../../core/storage/block_cache.ts';
 import { blockOffset, zonesOf } from '../../../core/storage/data_file.ts';
@@ -192,6 +198,44 @@ test('a crash after more ops returns to the checkpoint, and replay ends in the s
   assert.equal(again.digest(), digest);
 });
 
+test('the order in which I/O completes changes no byte of a checkpoint; back-pressure ends', () => {
+  const checkpointAfter = (complete: (harness: StateMachineHarness) => void): string[] => {
+    const harness = new StateMachineHarness().open();
+    const model = setUp(harness, 40);
+    const rng = new Prng(seedOfText('order of completion'));
+    const checkpoints: string[] = [];
+    let waits = 0;
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 60; i++) {
+        if (!harness.machine.canCommit()) {
+          waits++;
+          harness.events.length = 0;
+          complete(harness);
+          assert.deepEqual(harness.events, ['ready']);
+          assert.ok(harness.machine.canCommit());
+        }
+        appendRandom(harness, model, rng, 1500);
+      }
+      harness.machine.checkpoint(harness.op, harness.sessions, harness.sessions.bytes.length);
+      assert.ok(!harness.machine.canCommit());
+      complete(harness);
+      assert.ok(harness.events.includes('checkpointed'));
+      assert.equal(harness.events.at(-1), 'ready');
+      const state = regionOf(new Uint8Array(CHECKPOINT_STATE_SIZE));
+      harness.machine.fillCheckpointState(state);
+      checkpoints.push(Buffer.from(state.bytes).toString('hex'));
+      harness.machine.markCheckpointDurable();
+    }
+    assert.ok(waits > 0, 'writes were behind at some time');
+    return checkpoints;
+  };
+  const inOrder = checkpointAfter((harness) => harness.storage.run());
+  for (const label of ['a', 'b', 'c']) {
+    const rng = new Prng(seedOfText(label));
+    assert.deepEqual(checkpointAfter((harness) => harness.storage.runShuffled(rng)), inOrder);
+  }
+});
+
 test('a long stream: any offset is found through nodes of several levels', () => {
   let harness = new StateMachineHarness().open();
   setUp(harness, 2);
@@ -326,7 +370,9 @@ test('reset drops queries and state; another checkpoint opens in the same proces
   const digest = harness.digest();
   const op = harness.op;
   const free = harness.pool.freeCount;
-  for (let i = 0; i < 20; i++) harness.commit(KERNEL.append, encodeAppend(1, streamId(1, 1), [rngBytes(rng)]));
+  for (let i = 0; i < 20; i++) {
+    harness.commit(KERNEL.append, encodeAppend(1, streamId(1, 1), [new Uint8Array(300)]));
+  }
   harness.storage.run();
   const cold = harness;
   cold.query(KERNEL.readEvents, encodeReadEvents(1, streamId(1, 1), 0, 100));
@@ -338,10 +384,6 @@ test('reset drops queries and state; another checkpoint opens in the same proces
   assertStreams(cold, model);
   assert.ok(cold.pool.freeCount >= free - 64, 'no message is lost but to the cache');
 });
-
-function rngBytes(rng: Prng): Uint8Array {
-  return new Uint8Array(300).fill(rng.below(256));
-}
 
 test('state sync wants every block that the range created, and says when all are here', () => {
   const harness = new StateMachineHarness().open();
@@ -357,7 +399,8 @@ test('state sync wants every block that the range created, and says when all are
   const good = new Map<number, Uint8Array>();
   for (const ordinal of damaged) {
     const at = blockOffset(zones, CONFIG_SMALL, manifest.addressOf(ordinal));
-    good.set(manifest.addressOf(ordinal), harness.storage.written.slice(at, at + CONFIG_SMALL.blockSize));
+    const bytes = harness.storage.written.slice(at, at + CONFIG_SMALL.blockSize);
+    good.set(manifest.addressOf(ordinal), bytes);
     harness.storage.poke(at + 300, new Uint8Array([1, 2, 3, 4]));
   }
   const cold = harness.reopen();

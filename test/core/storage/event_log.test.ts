@@ -1,7 +1,7 @@
 /** The log against a naive one, its index, and what the walker says of damaged blocks. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { CONFIG_SMALL, HEADER_SIZE, type ClusterConfig } from '../../../core/constants.ts';
 import { RecordingSink, type EffectSink } from '../../../core/kernel/effects.ts';
 import { recordSpan, writeRecord } from '../../../core/kernel/events.ts';
@@ -14,7 +14,12 @@ import { zonesOf } from '../../../core/storage/data_file.ts';
 import { EventLog } from '../../../core/storage/event_log.ts';
 import { Grid, gridMessagesMax } from '../../../core/storage/grid.ts';
 import { LogBlockCursor, readLogBlock, type LogBlockContent } from '../../../core/storage/log_block.ts';
-import { findInEntries, INDEX_ENTRY, StreamIndex, type IndexHit } from '../../../core/storage/stream_index.ts';
+import {
+  findInEntries,
+  INDEX_ENTRY,
+  StreamIndex,
+  type IndexHit,
+} from '../../../core/storage/stream_index.ts';
 import { MemoryStorage } from '../../support/memory_storage.ts';
 
 class LogHarness {
@@ -118,7 +123,8 @@ test('all records, in commit order, byte for byte; blocks and manifest agree', (
           [expected.slot, expected.streamId, expected.op, expected.offset],
         );
         const bytes = naive.target.bytes.subarray(expected.at, expected.at + record.size);
-        assert.ok(Buffer.from(record.region.bytes.subarray(record.at, record.at + record.size)).equals(bytes));
+        const logged = record.region.bytes.subarray(record.at, record.at + record.size);
+        assert.ok(Buffer.from(logged).equals(bytes));
       });
       let opBefore = 0;
       contents.forEach((content, ordinal) => {
@@ -128,7 +134,8 @@ test('all records, in commit order, byte for byte; blocks and manifest agree', (
         assert.ok(content.opFirst >= opBefore && content.opLast >= content.opFirst);
         opBefore = content.opLast;
         assert.equal(harness.log.manifest.opLastOf(ordinal), content.opLast);
-        assert.equal(content.region.fields.getUint32(AT.blockAddress, true), harness.log.manifest.addressOf(ordinal));
+        const address = content.region.fields.getUint32(AT.blockAddress, true);
+        assert.equal(address, harness.log.manifest.addressOf(ordinal));
       });
     }),
     { seed: 20260708, numRuns: 8 },
