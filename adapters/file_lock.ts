@@ -9,7 +9,7 @@
  * time and machine boot. One whose holder is gone (or whose id now belongs to another process) is
  * taken over. It guards where the socket cannot: another network namespace, another system.
  */
-import { closeSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, realpathSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { createServer, type Server } from 'node:net';
 import { DataFileError, dataFileError, errnoOf } from './errors.ts';
@@ -29,7 +29,7 @@ export interface FileLock {
 
 /** Throws DataFileError `data-file-locked`, which names the holder. */
 export async function lockDataFile(path: string): Promise<FileLock> {
-  const lockPath = `${path}.lock`;
+  const lockPath = `${realPath(path)}.lock`;
   const socket = process.platform === 'linux' ? await claimName(path, lockPath) : null;
   try {
     claimFile(path, lockPath);
@@ -47,6 +47,15 @@ export async function lockDataFile(path: string): Promise<FileLock> {
   };
   process.once('exit', release);
   return { release };
+}
+
+/** All names of the file lead to one lock file. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    throw dataFileError('open', path, error);
+  }
 }
 
 async function claimName(path: string, lockPath: string): Promise<Server> {
