@@ -241,9 +241,9 @@ export function stateMachineCheckpointed(r: Replica): void {
   }
 }
 
-/** SV form from the journal while normal, DVC form anew while elected. */
+/** SV form from the journal while normal (or replaying alone), DVC form anew while elected. */
 function refreshViewHeaders(r: Replica): void {
-  if (r.status === 'normal') {
+  if (r.status === 'normal' || r.status === 'recovering') {
     viewChange.buildViewHeadersFromJournal(r, viewHeadersMax(r.config) - 2);
   } else if (r.status === 'view_change' && r.dvcQuorum) {
     viewChange.buildViewHeadersFromJournal(r, r.config.pipelineMax + 1);
