@@ -169,9 +169,9 @@ class Judgement {
     for (let i = 0; i < log.count; i++) this.register(i);
     for (let i = 0; i < log.count; i++) if (log.kind[i] === OPERATION_KIND.appended) this.claim(i);
     for (let i = 0; i < log.count; i++) if (log.kind[i] === OPERATION_KIND.read) this.compareRead(i);
-    for (const [stream, known] of this.streams) {
+    for (const known of this.streams.values()) {
       this.placeUnknown(known);
-      this.findHoles(stream, known);
+      this.explain(known);
       this.sweep(known);
     }
     if (this.options.everyEventRead === true) this.requireReads();
@@ -295,35 +295,6 @@ class Judgement {
     }
   }
 
-  /** Every offset below the highest known one belongs to an append, at least to an unanswered one. */
-  private findHoles(stream: number, known: StreamEvents): void {
-    const { log } = this;
-    let unplaced = 0;
-    for (const i of known.operations) {
-      if (log.kind[i] === OPERATION_KIND.unknown && (this.first[i] as number) < 0) {
-        unplaced += log.eventCount[i] as number;
-      }
-    }
-    let holes = 0;
-    let firstHole = -1;
-    for (let offset = 0; offset < known.events.length; offset++) {
-      if (known.events[offset] !== -1) continue;
-      holes++;
-      if (firstHole < 0) firstHole = offset;
-    }
-    this.comparisons++;
-    if (holes > unplaced) {
-      this.problems.push({
-        stream,
-        operation: -1,
-        other: -1,
-        message:
-          `stream ${this.name(stream)}: offset ${firstHole} belongs to no append ` +
-          `(${holes} such offsets, ${unplaced} events of unknown outcome)`,
-      });
-    }
-  }
-
   /**
    * Real time. Every operation has a position interval: an append ends at first + count and needs
    * everything that returned before its call to lie at or below `first`; a read that knows the
@@ -331,14 +302,10 @@ class Judgement {
    */
   private sweep(known: StreamEvents): void {
     const { log } = this;
-    const byCall = known.operations.slice();
-    byCall.sort((a, b) => (log.calledAt[a] as number) - (log.calledAt[b] as number) || a - b);
-    const byReturn = known.operations.filter((i) => log.returnedAt[i] !== NEVER);
-    byReturn.sort((a, b) => (log.returnedAt[a] as number) - (log.returnedAt[b] as number) || a - b);
+    const { byCall, byReturn } = ordered(log, known);
     let next = 0;
     let reached = 0;
     let reachedBy = -1;
-    /** Highest position that appends called so far can explain. */
     for (const i of byCall) {
       const calledAt = log.calledAt[i] as number;
       while (next < byReturn.length) {
@@ -367,37 +334,42 @@ class Judgement {
         return;
       }
     }
-    this.boundReads(known, byCall, byReturn);
   }
 
-  /** A read sees no further than the appends called before it returned can explain. */
-  private boundReads(known: StreamEvents, byCall: number[], byReturn: number[]): void {
+  /**
+   * No holes: every offset below a length that someone saw belongs to an append called before that
+   * answer; offsets that no answer has claimed, to appends of unknown outcome. (How whole batches
+   * of those fill the holes is not searched, only that there are events enough.)
+   */
+  private explain(known: StreamEvents): void {
     const { log } = this;
+    const { byCall, byReturn } = ordered(log, known);
+    let holes = 0;
+    let firstHole = -1;
+    let counted = 0;
     let next = 0;
-    let explained = 0;
     let unplaced = 0;
     for (const j of byReturn) {
-      const kind = log.kind[j];
-      if (kind !== OPERATION_KIND.read && kind !== OPERATION_KIND.refused) continue;
-      const length = log.length[j] as number;
-      if (length < 0) continue;
+      const length = this.proves(j);
+      for (; counted < length; counted++) {
+        if ((known.events[counted] ?? -1) !== -1) continue;
+        if (firstHole < 0) firstHole = counted;
+        holes++;
+      }
       for (; next < byCall.length; next++) {
         const i = byCall[next] as number;
         if ((log.calledAt[i] as number) > (log.returnedAt[j] as number)) break;
-        if (log.kind[i] === OPERATION_KIND.appended || (this.first[i] as number) >= 0) {
-          if (log.kind[i] === OPERATION_KIND.read || log.kind[i] === OPERATION_KIND.refused) continue;
-          explained = Math.max(explained, (this.first[i] as number) + (log.eventCount[i] as number));
-        } else if (log.kind[i] === OPERATION_KIND.unknown) {
+        if (log.kind[i] === OPERATION_KIND.unknown && (this.first[i] as number) < 0) {
           unplaced += log.eventCount[i] as number;
         }
       }
       this.comparisons++;
-      if (length > explained + unplaced) {
+      if (holes > unplaced) {
         this.problem(
           j,
           -1,
-          `saw the stream at length ${length}, but the appends called until then reach only ` +
-            `${explained} (and ${unplaced} events of unknown outcome)`,
+          `proves length ${length}, but offset ${firstHole} belongs to no append called until then ` +
+            `(${holes} such offsets, ${unplaced} events of unknown outcome)`,
         );
         return;
       }
@@ -505,4 +477,14 @@ class Judgement {
         `${this.log.process[i] as number} ${what}${against}`,
     });
   }
+}
+
+/** The stream's operations by call, and those that returned by return; ties in order of recording. */
+function ordered(log: HistoryLog, known: StreamEvents): { byCall: number[]; byReturn: number[] } {
+  const { calledAt, returnedAt } = log;
+  const byCall = known.operations.slice();
+  byCall.sort((a, b) => (calledAt[a] as number) - (calledAt[b] as number) || a - b);
+  const byReturn = known.operations.filter((i) => returnedAt[i] !== NEVER);
+  byReturn.sort((a, b) => (returnedAt[a] as number) - (returnedAt[b] as number) || a - b);
+  return { byCall, byReturn };
 }
