@@ -190,7 +190,8 @@ const PLANTS: readonly Plant[] = [
       c.setUp().append(0);
       c.read(1, 0, 0, (reply) => {
         const second = RECORDS + 116;
-        reply.bytes.copyWithin(second + RECORD.payload, RECORDS + RECORD.payload, RECORDS + RECORD.payload + 8);
+        const first = RECORDS + RECORD.payload;
+        reply.bytes.copyWithin(second + RECORD.payload, first, first + 8);
       });
     },
   },

@@ -13,7 +13,12 @@ import {
   SUPERBLOCK_COPIES,
   type ClusterConfig,
 } from '../../core/constants.ts';
-import { encodeAppend, encodeCreateStream, encodeCreateTenant, encodeReadEvents } from '../../core/kernel/commands.ts';
+import {
+  encodeAppend,
+  encodeCreateStream,
+  encodeCreateTenant,
+  encodeReadEvents,
+} from '../../core/kernel/commands.ts';
 import { KERNEL, streamId } from '../../core/kernel/operations.ts';
 import {
   AT,
@@ -243,7 +248,8 @@ export class FakeCluster implements CheckContext {
 
   append(client: number, count = 2, expectedOffset?: number): Region {
     const options = expectedOffset === undefined ? {} : { expectedOffset };
-    return this.request(client, KERNEL.append, encodeAppend(TENANT, STREAM, this.events(client, count), options));
+    const body = encodeAppend(TENANT, STREAM, this.events(client, count), options);
+    return this.request(client, KERNEL.append, body);
   }
 
   events(client: number, count: number): Uint8Array[] {
