@@ -147,7 +147,7 @@ class Host implements Server {
       storage: this.storage,
       rng: rng.fork('replica'),
       pool,
-      observer: options.observer ?? NO_OBSERVER,
+      observer: options.observer ?? statusLogger(log),
     });
     this.storage.attach(this);
     this.network.attach(this);
@@ -225,6 +225,26 @@ class Host implements Server {
     this.log(error === null ? 'stopped' : 'stopped after a failure');
     this.end({ error, exitStatus });
   }
+}
+
+/** Tells the operator of every view: who leads, and when this replica is not in normal operation. */
+function statusLogger(log: (line: string) => void): ReplicaObserver {
+  let last = '';
+  return {
+    ...NO_OBSERVER,
+    statusChanged(replica) {
+      const { status, view } = replica;
+      const line =
+        status === 'normal'
+          ? `view ${view}: replica ${replica.primaryOf(view)} leads`
+          : `view ${view}: ${status.replace('_', ' ')}`;
+      if (line !== last) log(line);
+      last = line;
+    },
+    synced(_replica, fromOp, toOp) {
+      log(`fetched the checkpoint of op ${toOp} from the others, having had op ${fromOp}`);
+    },
+  };
 }
 
 /** What happened, where, and what to do about it. */
