@@ -13,6 +13,15 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: 
   };
 }
 
+/** Seconds, fractions allowed, to whole microseconds. */
+export function parseSeconds(text: string): number {
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(seconds > 0 && seconds <= 1e9)) {
+    throw new InvalidArgumentError('It must be a number of seconds above 0, such as 20 or 0.5.');
+  }
+  return Math.max(1, Math.round(seconds * 1e6));
+}
+
 /** 1234567 -> `1,234,567`, whatever the machine's locale. */
 export function grouped(value: number): string {
   return String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, ',');

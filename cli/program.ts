@@ -15,7 +15,7 @@ export function newProgram(name: string, description: string, version: string): 
     .helpCommand(false)
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ writeErr: () => {} }); // Said once, by `exitStatusOf`.
+    .configureOutput({ outputError: () => {} }); // Said once, by `exitStatusOf`.
   return program;
 }
 
@@ -27,6 +27,7 @@ export function subcommand(
   examples: readonly [string, string],
 ): Command {
   const command = parent.command(usage).description(description).copyInheritedSettings(parent);
+  command.helpCommand(false);
   command.addHelpText('after', `\nExamples:\n  ${examples[0]}\n  ${examples[1]}`);
   return command;
 }

@@ -192,7 +192,7 @@ function checkFault(value: unknown, where: string, replicas: number, clients: nu
     } else if (name === 'direction' || name === 'operation') {
       if (!FAULT_WORDS.includes(text(fault, name, where))) throw new PlanProblem(`${where}: "${name}"`);
     } else if (name === 'duringWrite') {
-      if (typeof fault[name] !== 'boolean') throw new PlanProblem(`${where}: "${name}" must be true or false`);
+      if (typeof fault[name] !== 'boolean') throw new PlanProblem(`${where}: "${name}" is no boolean`);
     } else {
       number(fault, name, name === 'by' ? -MICROS_MAX : 0, MICROS_MAX, where);
     }

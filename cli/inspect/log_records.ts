@@ -19,7 +19,7 @@ export interface RecordView {
   readonly size: number;
   /** `whole`, or what is wrong. */
   readonly state: string;
-  /** Printable text, else hexadecimal; cut after 32 bytes. */
+  /** See `payloadText`. */
   readonly payload: string;
 }
 
@@ -81,14 +81,19 @@ function recordView(block: Region, cursor: LogBlockCursor): RecordView {
     previous: hex(block.bytes.subarray(previous, previous + 8)),
     size: record?.payload.byteLength ?? 0,
     state: problem ?? 'whole',
-    payload: record === null ? '-' : payloadText(record.payload),
+    payload: record === null ? '-' : payloadText(record.payload, PAYLOAD_SHOWN_MAX),
   };
 }
 
-/** Text when all of it is printable ASCII, else hexadecimal. */
-export function payloadText(payload: Uint8Array): string {
-  const shown = payload.subarray(0, PAYLOAD_SHOWN_MAX);
-  const more = payload.byteLength > PAYLOAD_SHOWN_MAX ? '…' : '';
-  const printable = shown.every((byte) => byte >= 0x20 && byte < 0x7f);
-  return (printable ? JSON.stringify(String.fromCharCode(...shown)) : hex(shown)) + more;
+/** Quoted text when it is UTF-8, else hexadecimal; cut after `bytesMax` bytes. */
+export function payloadText(payload: Uint8Array, bytesMax: number): string {
+  const shown = payload.subarray(0, bytesMax);
+  const more = payload.byteLength > bytesMax ? '…' : '';
+  try {
+    // `stream`: a character that the cut divides is left out, not an error.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(shown, { stream: more !== '' });
+    return JSON.stringify(text) + more;
+  } catch {
+    return `0x${hex(shown)}${more}`;
+  }
 }

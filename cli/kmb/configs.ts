@@ -17,7 +17,7 @@ export const CONFIG_DEVELOPMENT: ClusterConfig = Object.freeze({
   checkpointInterval: 128,
   messageSizeMax: 256 << 10,
   blockSize: 64 << 10,
-  gridBlocks: 4096, // 256 MiB
+  gridBlocks: 2048, // 128 MiB
   clientsMax: 128,
   tenantsMax: 256,
   streamsMax: 4096,

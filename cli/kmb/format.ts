@@ -31,7 +31,7 @@ export function addFormatCommand(program: Command): void {
         .choices([...CONFIG_NAMES])
         .makeOptionMandatory(),
     )
-    .action(async (path: string, options: FormatOptions) => {
+    .action((path: string, options: FormatOptions) => {
       const { cluster, replica, replicaCount } = options;
       if (replica >= replicaCount) {
         throw new UsageError(
@@ -41,7 +41,7 @@ export function addFormatCommand(program: Command): void {
       }
       const config = CONFIGS[options.config];
       if (config === undefined) throw new UsageError(`no configuration "${options.config}"`);
-      await formatFile({ path, config, cluster, replicaIndex: replica, replicaCount });
+      formatFile({ path, config, cluster, replicaIndex: replica, replicaCount });
       const size = (zonesOf(config).end / (1 << 20)).toFixed(0);
       process.stdout.write(
         `formatted ${path}: cluster ${clusterText(cluster)}, replica ${replica} of ${replicaCount}, ` +

@@ -2,9 +2,12 @@
 import { newProgram, runProgram } from '../program.ts';
 import { EXIT } from '../usage_error.ts';
 import { packageVersion } from '../version.ts';
+import { addDevCommand } from './dev.ts';
 import { addFormatCommand } from './format.ts';
 import { addInspectCommand } from './inspect.ts';
 import { addServerCommand } from './server.ts';
+import { addStreamCommand } from './stream.ts';
+import { addTenantCommand } from './tenant.ts';
 
 /** Returns the exit status. */
 export function kmb(argv: readonly string[]): Promise<number> {
@@ -25,6 +28,9 @@ export function kmb(argv: readonly string[]): Promise<number> {
   );
   addFormatCommand(program);
   addServerCommand(program, setStatus);
+  addDevCommand(program, setStatus);
+  addTenantCommand(program);
+  addStreamCommand(program);
   addInspectCommand(program, setStatus);
   return runProgram(program, argv, () => status);
 }

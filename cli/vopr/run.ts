@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { Campaign, seedOfName, shardOf, type SeedRange } from '../../sim/search/campaign.ts';
 import { type SeedLimits } from '../../sim/search/seed_result.ts';
-import { grouped, wholeNumber } from '../numbers.ts';
+import { grouped, parseSeconds, wholeNumber } from '../numbers.ts';
 import { subcommand } from '../program.ts';
 import { compactRenderer } from '../render/compact.ts';
 import { humanRenderer } from '../render/human.ts';
@@ -55,13 +55,17 @@ export function addRunCommand(program: Command, setStatus: (status: ExitStatus) 
       `how many consecutive seeds (default: 1 with --seed, else ${SEEDS_DEFAULT})`,
       wholeNumber(1, 1e9),
     )
-    .option('--from <seed>', `the first seed, as a number (default: ${FIRST_DEFAULT})`, wholeNumber(0, 2 ** 52))
+    .option(
+      '--from <seed>',
+      `the first seed, as a number (default: ${FIRST_DEFAULT})`,
+      wholeNumber(0, 2 ** 52),
+    )
     .option('--jobs <count>', 'threads', wholeNumber(1, 256), availableParallelism())
     .option('--shard <i/n>', 'only the i-th of n equal parts of the seeds', parseShard)
     .option('--events <count>', 'end each run after this many events', wholeNumber(1))
     .option('--time <seconds>', 'end the faults of each run after this virtual time', parseSeconds)
     .option('--canary <name>', 'plant this bug; without a scenario, in the one it is made for')
-    .option('--check-determinism', 'run each seed twice in lock step and compare after every event')
+    .option('--check-determinism', 'run each seed twice in lock step, compare after every event')
     .option('--keep-going', 'do not stop at the first violation')
     .option('--bundle-dir <directory>', 'where violations are written', BUNDLE_DIRECTORY)
     .addOption(
@@ -227,13 +231,4 @@ export function parseShard(text: string): { index: number; shards: number } {
     throw new InvalidArgumentError('It must be i/n with i from 1 to n, such as 2/8.');
   }
   return { index, shards };
-}
-
-/** Seconds, fractions allowed, to whole microseconds. */
-export function parseSeconds(text: string): number {
-  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-  if (!(seconds > 0 && seconds <= 1e9)) {
-    throw new InvalidArgumentError('It must be a number of seconds above 0, such as 20 or 0.5.');
-  }
-  return Math.max(1, Math.round(seconds * 1e6));
 }

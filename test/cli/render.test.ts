@@ -94,17 +94,21 @@ test('json: one object with the promised fields, in order', () => {
 
 test('human: a violation tells facts, place, run, code, replay and one hint, in that order', () => {
   const text = rendered(human(1), [REPORT]);
+  const [story, summary] = text.split('\n\n') as [string, string];
   assert.equal(
-    text,
+    story,
     `
 violation of agreement: op 7: replica 0 committed 12ab, replica 2 committed 98fe
   at      3.201442 s virtual, event 4,211, replicas 0 and 2
   run     scenario combined, seed 1182
   code    kimberlite 0.1.0, commit faccfb7, Node v24.21.0
   replay  vopr repro .vopr/bundles/combined-1182-agreement.kmb
-  hint    \`vopr repro -v\` on this bundle also prints the last events before the violation
-
-combined                       200 seeds from 1000: 197 passed, 1 violated, 2 vacuous; 4.00 M events, 500 k/s, 1 h 6 min virtual in 8.0 s; digest 000102030405060708090a0b0c0d0e0f
+  hint    \`vopr repro -v\` on this bundle also prints the last events before the violation`,
+  );
+  assert.equal(
+    summary,
+    `combined                       200 seeds from 1000: 197 passed, 1 violated, 2 vacuous; \
+4.00 M events, 500 k/s, 1 h 6 min virtual in 8.0 s; digest 000102030405060708090a0b0c0d0e0f
   vacuous seeds (the scenario did not happen): 1003 1007
     crashes: 0, at least 1: not so in 2 seeds
 `,
@@ -139,7 +143,10 @@ test('human: a canary that survived, and one that was never reached', () => {
 test('compact: a line a violation and a line a scenario', () => {
   const lines = rendered(compactRenderer, [REPORT]).trimEnd().split('\n');
   assert.equal(lines.length, 2);
-  assert.match(lines[0] ?? '', /^violation\tscenario=combined\tseed=1182\tinvariant=agreement\tevent=4211\tbundle=\S+\tmessage=op 7: /);
+  assert.match(
+    lines[0] ?? '',
+    /^violation\tscenario=combined\tseed=1182\tinvariant=agreement\tevent=4211\tbundle=\S+\tmessage=op 7: /,
+  );
   assert.match(lines[1] ?? '', /^failed\tscenario=combined\tfirst=1000\tseeds=200\t.*\tdigest=0001/);
 });
 

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { decodeBundle, encodeBundle } from '../../bundles/format.ts';
-import { parseSeconds, parseSeed, parseShard } from '../../cli/vopr/run.ts';
+import { parseSeconds } from '../../cli/numbers.ts';
+import { parseSeed, parseShard } from '../../cli/vopr/run.ts';
 import { runProgram, type Outcome } from './run_program.ts';
 
 const DIRECTORY = mkdtempSync(join(tmpdir(), 'vopr-'));
@@ -32,12 +33,18 @@ async function runJson(status: number, ...args: string[]): Promise<RunJson> {
 
 test('vopr: what is asked wrongly is refused with status 2 and what to do', async () => {
   const cases: [string[], RegExp][] = [
-    [['run', 'swizzle_cloging'], /unknown scenario "swizzle_cloging": did you mean "swizzle_clogging"\? `vopr scenarios` lists all \d+/],
-    [['run', 'baseline', '--canary', 'comit-before-quorum'], /unknown canary "comit-before-quorum": did you mean "commit-before-quorum"\?/],
+    [
+      ['run', 'swizzle_cloging'],
+      /unknown scenario "swizzle_cloging": did you mean "swizzle_clogging"\? `vopr scenarios` lists all/,
+    ],
+    [
+      ['run', 'baseline', '--canary', 'comit-before-quorum'],
+      /unknown canary "comit-before-quorum": did you mean "commit-before-quorum"\?/,
+    ],
     [['run'], /nothing to run: name a scenario/],
     [['run', 'baseline', '--all'], /--all and "baseline": give one or the other/],
     [['run', 'baseline', '--seed', '1', '--from', '2'], /--seed and --from both name the first seed/],
-    [['run', 'baseline', '--seeds', '0'], /'--seeds <count>' argument '0' is invalid. It must be a whole number/],
+    [['run', 'baseline', '--seeds', '0'], /'--seeds <count>' argument '0' is invalid. It must be a whole/],
     [['run', 'baseline', '--shard', '4/3'], /'--shard <i\/n>' argument '4\/3' is invalid/],
     [['run', 'baseline', '--time', '-1'], /'--time <seconds>' argument '-1' is invalid/],
     [['run', 'baseline', '-q', '-v'], /--quiet and --verbose contradict/],
@@ -170,10 +177,16 @@ async function checkOtherOutcomes(bytes: Uint8Array): Promise<void> {
   assert.match(other.stdout, /different failure\n$/);
 
   for (const [change, words] of [
-    [{ scenario: 'baselin' }, /Cannot replay changed.kmb: unknown scenario "baselin": did you mean "baseline"/],
+    [
+      { scenario: 'baselin' },
+      /Cannot replay changed.kmb: unknown scenario "baselin": did you mean "baseline"/,
+    ],
     [{ canary: 'nope' }, /Cannot replay changed.kmb: unknown canary "nope"/],
     [{ plan: null }, /Cannot replay the bundle: plan: "plan" must be a map/],
-    [{ plan: { ...(bundle.plan as object), replicaCount: 99 } }, /"replicaCount" must be a whole number from 1 to 6/],
+    [
+      { plan: { ...(bundle.plan as object), replicaCount: 99 } },
+      /"replicaCount" must be a whole number from 1 to 6/,
+    ],
   ] as const) {
     writeFileSync(path, encodeBundle({ ...bundle, ...change }));
     const outcome = await vopr('repro', path);
@@ -192,7 +205,7 @@ async function checkDamaged(bytes: Uint8Array): Promise<void> {
     [bytes.slice(0, 300), /Cannot open the bundle from ".*damaged.kmb": truncated: .*; copy it again/],
     [flipped, /corrupt: the checksum does not match the bytes; copy it again/],
     [newer, /written by a newer version: layout 1, schema 9.*; update kimberlite/],
-    [new TextEncoder().encode('hello, this is a text file, nothing more than that, and 64 bytes'), /not those of a .kmb bundle/],
+    [new TextEncoder().encode('# A text file'), /not those of a .kmb bundle; pass a file that/],
   ] as const) {
     writeFileSync(path, content);
     const outcome = await vopr('repro', path);
