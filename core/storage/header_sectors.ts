@@ -143,3 +143,7 @@ export class HeaderSectors {
     this.storage.write(this.offset + at, view, this.token + sector);
   }
 }
+
+export function sectorOf(slot: number): number {
+  return Math.floor(slot / HEADERS_PER_SECTOR);
+}

@@ -12,49 +12,29 @@
  */
 import { assert, ReplicaFatal } from '../assert.ts';
 import { CANARY, canaryIs } from '../canary.ts';
-import { bodyValid, headerValid } from '../checksum.ts';
-import {
-  HEADER_SIZE,
-  HEADERS_PER_SECTOR,
-  SECTOR_SIZE,
-  type ChecksumAlgorithm,
-  type ClusterConfig,
-} from '../constants.ts';
-import {
-  AT,
-  COMMAND,
-  commandOf,
-  epochOf,
-  opOf,
-  operationOf,
-  OPERATION,
-  sizeOf,
-  viewOf,
-} from '../message/header.ts';
-import { paddedSize, paddingIsZero, zeroPadding } from '../message/padding.ts';
+import { HEADER_SIZE, type ChecksumAlgorithm, type ClusterConfig } from '../constants.ts';
+import { opOf, operationOf, OPERATION, sizeOf } from '../message/header.ts';
+import { zeroPadding } from '../message/padding.ts';
 import { type Message, type MessagePool } from '../message/pool.ts';
-import { copyWords, equalWords, regionOf, zeroWords, type Region } from '../message/region.ts';
+import { copyWords, equalWords, regionOf, type Region } from '../message/region.ts';
 import { STORAGE_RESULT, type Storage, type StorageResult } from '../ports.ts';
-import { defineProbe, type Probe } from '../probe.ts';
+import { defineProbe } from '../probe.ts';
 import { prepareOffset, type Zones } from './data_file.ts';
 import { isEntry, writeReservedHeader } from './formatted_headers.ts';
-import { HeaderSectors } from './header_sectors.ts';
+import { HeaderSectors, sectorOf } from './header_sectors.ts';
+import { FOUND, RECOVERY_CASE_COUNT } from './journal_recovery.ts';
 import {
-  ballotOf,
-  findTorn,
-  FOUND,
-  RECOVERY_CASE_COUNT,
-  recoveryCase,
-  recoveryCaseName,
-  recoveryDecision,
-  TORN_CANCELLED,
-  viewAllowed,
-  type Found,
-} from './journal_recovery.ts';
+  findPrepare,
+  headersRead,
+  prepareRead,
+  readHeaders,
+  readPrepares,
+  type JournalRestart,
+} from './journal_restart.ts';
 
 /** High byte of every storage token of this component. */
 export const JOURNAL_TOKEN = 2 << 24;
-const TOKEN = {
+export const JOURNAL_TOKENS = {
   write: JOURNAL_TOKEN,
   sync: JOURNAL_TOKEN | (1 << 20),
   sector: JOURNAL_TOKEN | (2 << 20),
@@ -75,14 +55,6 @@ export const FAULTY = {
   unknown: 2,
 } as const;
 
-const caseProbes: Probe[] = [];
-for (let i = 0; i < RECOVERY_CASE_COUNT; i++) {
-  caseProbes.push(defineProbe(`journal: recovery case ${recoveryCaseName(i)}`));
-}
-const tornDropped = defineProbe('journal: torn prepare dropped');
-const tornCancelled = defineProbe('journal: torn refinement cancelled');
-const tornFirstLap = defineProbe('journal: torn prepare in a slot never used');
-const filteredByView = defineProbe('journal: view filter dropped an entry');
 const changedDuringPrepare = defineProbe('journal: header changed while the prepare was written');
 const changedDuringHeader = defineProbe('journal: header changed while its sector was written');
 const changedInQueue = defineProbe('journal: header changed while the write was queued');
@@ -135,7 +107,7 @@ interface JournalWrite {
   reported: boolean;
 }
 
-interface JournalRead {
+export interface JournalRead {
   readonly index: number;
   slot: number;
   token: number;
@@ -170,22 +142,24 @@ export class Journal {
   filteredCount = 0;
   opMaxRecovered = -1;
 
-  private readonly config: ClusterConfig;
-  private readonly zones: Zones;
-  private readonly storage: Storage;
-  private readonly pool: MessagePool;
-  private readonly cluster: Region;
-  private readonly algorithm: ChecksumAlgorithm;
-  private readonly solo: boolean;
-  private readonly listener: JournalListener;
-
+  // Shared with journal_restart.ts.
+  readonly config: ClusterConfig;
+  readonly zones: Zones;
+  readonly storage: Storage;
+  readonly pool: MessagePool;
+  readonly cluster: Region;
+  readonly algorithm: ChecksumAlgorithm;
+  readonly solo: boolean;
   /** The reserved header of every slot. */
-  private readonly reserved: Region;
+  readonly reserved: Region;
+  readonly sectors: HeaderSectors;
+  readonly reads: JournalRead[] = [];
+  readonly writesMax: number;
+
+  private readonly listener: JournalListener;
+  private readonly writes: JournalWrite[] = [];
   /** Size of the prepare on disk, where `prepareInhabited`. */
   private readonly prepareSize: Uint32Array;
-  private readonly sectors: HeaderSectors;
-  private readonly writes: JournalWrite[] = [];
-  private readonly reads: JournalRead[] = [];
   /** Index of the active write of a slot; -1 for none. */
   private readonly slotWrite: Int16Array;
   private readonly slotReads: Uint8Array;
@@ -194,17 +168,13 @@ export class Journal {
   /** Slots with a queued message, oldest first. */
   private readonly queue: Uint32Array;
   private queueLength = 0;
+  /** Queued messages found unwanted, within one `startQueued`. */
+  private readonly dropped: Message[] = [];
   private syncing = false;
   /** Prepares written and not yet covered by a sync that has started. */
   private preparesWritten = 0;
-
   private status: number = STATUS.closed;
-  private recovery: JournalRecovery | null = null;
-  /** Next sector or slot to be read by recovery, and how many answers are still to come. */
-  private recoveryNext = 0;
-  private recoveryPending = 0;
-  private readonly redundantFound: Uint8Array;
-  private readonly prepareFound: Uint8Array;
+  private restart: JournalRestart | null = null;
 
   constructor(options: {
     readonly config: ClusterConfig;
@@ -247,17 +217,15 @@ export class Journal {
     this.slotReads = new Uint8Array(slots);
     this.queued = Array.from({ length: slots }, () => null);
     this.queue = new Uint32Array(slots);
-    this.redundantFound = new Uint8Array(slots);
-    this.prepareFound = new Uint8Array(slots);
     this.sectors = new HeaderSectors({
       storage: options.storage,
       offset: options.zones.journalHeaders,
-      token: TOKEN.sector,
+      token: JOURNAL_TOKENS.sector,
       redundant: this.headersRedundant,
       faulty: this.faulty,
     });
-    const writesMax = journalWritesMax(config, options.replicaCount);
-    for (let index = 0; index < writesMax; index++) {
+    this.writesMax = journalWritesMax(config, options.replicaCount);
+    for (let index = 0; index < this.writesMax; index++) {
       this.writes.push({ index, step: WRITE.free, slot: -1, message: null, reported: false });
     }
     for (let index = 0; index < JOURNAL_READS_MAX; index++) {
@@ -406,13 +374,26 @@ export class Journal {
     }
   }
 
-  private setDirty(slot: number, value: number): void {
+  /** Shared with journal_restart.ts, as are the three below. */
+  reserveSlot(slot: number): void {
+    const at = slot * HEADER_SIZE;
+    copyWords(this.reserved, at, this.headers, at, HEADER_SIZE);
+    copyWords(this.reserved, at, this.headersRedundant, at, HEADER_SIZE);
+  }
+
+  setPrepareOnDisk(slot: number, message: Message): void {
+    copyWords(message, 0, this.prepareChecksum, slot * 32, 32);
+    this.prepareInhabited[slot] = 1;
+    this.prepareSize[slot] = sizeOf(message);
+  }
+
+  setDirty(slot: number, value: number): void {
     this.dirtyCount += value - (this.dirty[slot] as number);
     this.dirty[slot] = value;
     assert(value === 1 || this.faulty[slot] === FAULTY.no, 'journal: clean but faulty', slot);
   }
 
-  private setFaulty(slot: number, value: number): void {
+  setFaulty(slot: number, value: number): void {
     this.faultyCount += Math.min(value, 1) - Math.min(this.faulty[slot] as number, 1);
     this.faulty[slot] = value;
   }
@@ -464,7 +445,7 @@ export class Journal {
       this.slotWrite[slot] = write.index;
       this.prepareInhabited[slot] = 0;
       const offset = prepareOffset(this.zones, this.config, slot);
-      this.storage.write(offset, message.sectors(sizeOf(message)), TOKEN.write | write.index);
+      this.storage.write(offset, message.sectors(sizeOf(message)), JOURNAL_TOKENS.write | write.index);
       return true;
     }
     return false;
@@ -499,7 +480,7 @@ export class Journal {
     this.preparesWritten = 0;
     this.sectors.syncStarted();
     this.syncing = true;
-    this.storage.sync(TOKEN.sync);
+    this.storage.sync(JOURNAL_TOKENS.sync);
   }
 
   private syncCompleted(): void {
@@ -527,9 +508,7 @@ export class Journal {
   private prepareDurable(write: JournalWrite): void {
     const message = write.message as Message;
     const { slot } = write;
-    copyWords(message, 0, this.prepareChecksum, slot * 32, 32);
-    this.prepareInhabited[slot] = 1;
-    this.prepareSize[slot] = sizeOf(message);
+    this.setPrepareOnDisk(slot, message);
     if (!this.hasExact(opOf(message), message, 0)) {
       changedDuringPrepare.hits++;
       this.writeEnded(write, false);
@@ -598,15 +577,11 @@ export class Journal {
     }
     this.queueLength = kept;
     // Reported last: the listener may write again, which appends to the queue.
-    while (this.dropped.length > 0) {
-      const message = this.dropped.pop() as Message;
+    for (let message = this.dropped.shift(); message !== undefined; message = this.dropped.shift()) {
       this.listener.prepareWriteSuperseded(message);
       message.unref();
     }
   }
-
-  /** Queued messages found unwanted, within one `startQueued`. */
-  private readonly dropped: Message[] = [];
 
   // --- Reading ---
 
@@ -627,7 +602,7 @@ export class Journal {
       copyWords(checksum, at, read.checksum, 0, 32);
       this.slotReads[slot] = (this.slotReads[slot] as number) + 1;
       const offset = prepareOffset(this.zones, this.config, slot);
-      this.storage.read(offset, read.message.sectors(size), TOKEN.read | read.index);
+      this.storage.read(offset, read.message.sectors(size), JOURNAL_TOKENS.read | read.index);
       return true;
     }
     return false;
@@ -636,7 +611,7 @@ export class Journal {
   private readCompleted(read: JournalRead, result: StorageResult): void {
     const message = read.message as Message;
     const { slot, token } = read;
-    const found = result === STORAGE_RESULT.ok ? this.foundPrepare(message, slot) : FOUND.bad;
+    const found = result === STORAGE_RESULT.ok ? findPrepare(this, message, slot) : FOUND.bad;
     const intact = found === FOUND.entry && equalWords(message, 0, read.checksum, 0, 32);
     if (!intact) this.prepareLost(slot, read.checksum);
     read.message = null;
@@ -664,16 +639,16 @@ export class Journal {
   onStorage(token: number, result: StorageResult): void {
     const index = token & TOKEN_INDEX;
     switch (token - index) {
-      case TOKEN.write:
+      case JOURNAL_TOKENS.write:
         this.requireOk(result, 'storage-write', 'journal: a write failed; check the disk');
         this.prepareWriteCompleted(this.writes[index] as JournalWrite);
         break;
-      case TOKEN.sync:
+      case JOURNAL_TOKENS.sync:
         // Never retried: a second sync may report success for data that is gone.
         this.requireOk(result, 'storage-sync', 'journal: a sync failed; check the disk');
         this.syncCompleted();
         break;
-      case TOKEN.sector:
+      case JOURNAL_TOKENS.sector:
         if (this.status === STATUS.readingHeaders) {
           this.requireReadable(result);
           this.sectorRead(index, result);
@@ -683,10 +658,11 @@ export class Journal {
         this.sectors.writeCompleted(index);
         this.startSync();
         break;
-      case TOKEN.read:
+      case JOURNAL_TOKENS.read:
         this.requireReadable(result);
         if (this.status === STATUS.readingPrepares) {
-          this.recoveryRead(this.reads[index] as JournalRead, result);
+          const restart = this.restart as JournalRestart;
+          if (prepareRead(this, restart, this.reads[index] as JournalRead, result)) this.decided();
         } else {
           this.readCompleted(this.reads[index] as JournalRead, result);
         }
@@ -724,232 +700,32 @@ export class Journal {
     this.queueLength = 0;
   }
 
-  // --- Recovery (7.4) ---
+  // --- Recovery: journal_restart.ts ---
 
   /** Reads the whole journal and decides every slot; then `journalRecovered`. Once, at the start. */
   recover(recovery: JournalRecovery): void {
     assert(this.status === STATUS.closed, 'journal: recovered twice', this.status);
-    this.recovery = recovery;
     this.status = STATUS.readingHeaders;
-    this.recoveryPending = this.sectors.count;
-    // By sector: one that cannot be read costs its own 16 headers only.
-    for (let sector = 0; sector < this.sectors.count; sector++) this.sectors.read(sector);
+    this.restart = readHeaders(this, recovery);
   }
 
   private sectorRead(sector: number, result: StorageResult): void {
-    const { buffer } = this.sectors;
-    if (result !== STORAGE_RESULT.ok) zeroWords(buffer, sector * SECTOR_SIZE, SECTOR_SIZE);
-    const first = sector * HEADERS_PER_SECTOR;
-    for (let slot = first; slot < first + HEADERS_PER_SECTOR; slot++) {
-      const at = slot * HEADER_SIZE;
-      const found = this.foundHeader(buffer, at, slot);
-      this.redundantFound[slot] = found;
-      if (found === FOUND.entry) copyWords(buffer, at, this.headersRedundant, at, HEADER_SIZE);
-    }
-    this.recoveryPending--;
-    if (this.recoveryPending > 0) return;
+    const restart = this.restart as JournalRestart;
+    if (!headersRead(this, restart, sector, result)) return;
     this.status = STATUS.readingPrepares;
-    this.recoveryPending = this.slots;
-    for (const read of this.reads) this.recoveryReadNext(read);
+    readPrepares(this, restart);
   }
 
-  private recoveryReadNext(read: JournalRead): void {
-    if (this.recoveryNext === this.slots) {
-      read.slot = -1;
-      return;
-    }
-    read.slot = this.recoveryNext++;
-    read.token = 0; // Bytes read so far.
-    read.message = this.pool.acquire(this.config.messageSizeMax);
-    const offset = prepareOffset(this.zones, this.config, read.slot);
-    this.storage.read(offset, read.message.sectors(SECTOR_SIZE), TOKEN.read | read.index);
-  }
-
-  /** The first sector tells how much more there is. */
-  private recoveryRead(read: JournalRead, result: StorageResult): void {
-    const message = read.message as Message;
-    const { slot } = read;
-    let found: Found = FOUND.bad;
-    if (result === STORAGE_RESULT.ok) {
-      const header = this.foundHeader(message, 0, slot);
-      const end = paddedSize(sizeOf(message));
-      const whole = end <= SECTOR_SIZE || read.token !== 0;
-      if (header === FOUND.entry && !whole && end <= this.config.messageSizeMax) {
-        read.token = SECTOR_SIZE;
-        const offset = prepareOffset(this.zones, this.config, slot) + SECTOR_SIZE;
-        const rest = message.bytes.subarray(SECTOR_SIZE, end);
-        this.storage.read(offset, rest, TOKEN.read | read.index);
-        return;
-      }
-      found = this.foundPrepare(message, slot);
-    }
-    this.prepareFound[slot] = found;
-    if (found === FOUND.entry) {
-      copyWords(message, 0, this.headers, slot * HEADER_SIZE, HEADER_SIZE);
-      copyWords(message, 0, this.prepareChecksum, slot * 32, 32);
-      this.prepareInhabited[slot] = 1;
-      this.prepareSize[slot] = sizeOf(message);
-    }
-    read.message = null;
-    message.unref();
-    this.recoveryPending--;
-    this.recoveryReadNext(read);
-    if (this.recoveryPending === 0) this.decide();
-  }
-
-  private foundHeader(region: Region, at: number, slot: number): Found {
-    if (!headerValid(this.algorithm, region, at)) return FOUND.bad;
-    if (commandOf(region, at) !== COMMAND.prepare) return FOUND.foreign;
-    if (!equalWords(region, at + AT.cluster, this.cluster, 0, 16)) return FOUND.foreign;
-    const op = opOf(region, at);
-    if (operationOf(region, at) === OPERATION.reserved) {
-      return op === slot ? FOUND.reserved : FOUND.foreign;
-    }
-    return op % this.slots === slot ? FOUND.entry : FOUND.foreign;
-  }
-
-  private foundPrepare(message: Message, slot: number): Found {
-    const header = this.foundHeader(message, 0, slot);
-    if (header === FOUND.bad || header === FOUND.foreign) return header;
-    if (sizeOf(message) > this.config.messageSizeMax) return FOUND.bad;
-    if (bodyValid(this.algorithm, message) && paddingIsZero(message)) return header;
-    if (canaryIs(CANARY.tornWriteAccepted)) return header;
-    return FOUND.bad;
-  }
-
-  /** All is read. In `headers` lie the prepares found, in `headersRedundant` the redundant ones. */
-  private decide(): void {
-    const recovery = this.recovery as JournalRecovery;
-    const cases = new Uint8Array(this.slots);
-    const torn = new Uint8Array(this.slots);
-    const top = this.topFound();
-    for (let slot = 0; slot < this.slots; slot++) {
-      const at = slot * HEADER_SIZE;
-      const found = recoveryCase(
-        this.redundantFound[slot] as Found,
-        opOf(this.headersRedundant, at),
-        this.prepareFound[slot] as Found,
-        opOf(this.headers, at),
-        equalWords(this.headersRedundant, at, this.headers, at, 32),
-        top,
-        recovery.prepareMax,
-      );
-      cases[slot] = found;
-      this.caseCounts[found] = (this.caseCounts[found] as number) + 1;
-      (caseProbes[found] as Probe).hits++;
-    }
-    const { checkpointOp, prepareMax } = recovery;
-    const writesMax = this.writes.length;
-    const { prepareFound } = this;
-    const question = { cases, prepareFound, checkpointOp, prepareMax, top, writesMax };
-    const tornCount = findTorn(question, torn);
-    if (tornCount === TORN_CANCELLED) tornCancelled.hits++;
-    else this.tornCount = tornCount;
-
-    for (let slot = 0; slot < this.slots; slot++) {
-      if (torn[slot] === 1) this.dropTorn(slot);
-      else this.settle(slot, cases[slot] as number);
-    }
-    this.filterByView();
-    if (this.faultyCount === this.slots) {
-      throw new ReplicaFatal(
-        'journal-lost',
-        'every slot of the journal is damaged: re-admit this replica with a new data file',
-      );
-    }
-    for (let slot = 0; slot < this.slots; slot++) {
-      const at = slot * HEADER_SIZE;
-      if (isEntry(this.headers, at)) {
-        this.opMaxRecovered = Math.max(this.opMaxRecovered, opOf(this.headers, at));
-      }
-    }
+  /** All is decided; what is to be fixed on disk is written before the end. */
+  private decided(): void {
     this.status = STATUS.fixing;
     this.startSectors();
     if (this.sectors.idle) this.recovered();
   }
 
-  private topFound(): number {
-    let top = -1;
-    for (let slot = 0; slot < this.slots; slot++) {
-      const at = slot * HEADER_SIZE;
-      if (this.redundantFound[slot] === FOUND.entry) top = Math.max(top, opOf(this.headersRedundant, at));
-      if (this.prepareFound[slot] === FOUND.entry) top = Math.max(top, opOf(this.headers, at));
-    }
-    return top;
-  }
-
-  private settle(slot: number, found: number): void {
-    const at = slot * HEADER_SIZE;
-    const decision = recoveryDecision(found, this.solo);
-    switch (decision) {
-      case 'clean':
-      case 'nil':
-        break;
-      case 'fix':
-        // B is in `headers`: an entry, or reserved when a lone replica's header sector tore.
-        copyWords(this.headers, at, this.headersRedundant, at, HEADER_SIZE);
-        this.sectors.want(sectorOf(slot));
-        break;
-      case 'cut':
-        this.reserveSlot(slot);
-        this.cutCount++;
-        break;
-      case 'faulty':
-        this.reserveSlot(slot);
-        this.setDirty(slot, 1);
-        this.setFaulty(slot, FAULTY.unknown);
-        break;
-      case 'fatal':
-      case 'impossible':
-        throw new ReplicaFatal(
-          `journal-${decision}`,
-          `journal slot ${slot} is damaged (case ${recoveryCaseName(found)}) and no other replica ` +
-            'has its content: restore the data file from a backup',
-        );
-    }
-  }
-
-  /**
-   * Never acknowledged, so clean. Its redundant header stays as found: written again beside its
-   * neighbours it lets the next recovery see the same torn write, if that comes first.
-   */
-  private dropTorn(slot: number): void {
-    tornDropped.hits++;
-    if (this.redundantFound[slot] === FOUND.reserved) tornFirstLap.hits++;
-    const at = slot * HEADER_SIZE;
-    copyWords(this.reserved, at, this.headers, at, HEADER_SIZE);
-  }
-
-  private reserveSlot(slot: number): void {
-    const at = slot * HEADER_SIZE;
-    copyWords(this.reserved, at, this.headers, at, HEADER_SIZE);
-    copyWords(this.reserved, at, this.headersRedundant, at, HEADER_SIZE);
-  }
-
-  /** Drops entries prepared in a view that we never finished joining. */
-  private filterByView(): void {
-    const recovery = this.recovery as JournalRecovery;
-    const logBallot = ballotOf(recovery.logEpoch ?? 0, recovery.logView);
-    for (let slot = 0; slot < this.slots; slot++) {
-      const at = slot * HEADER_SIZE;
-      if (!isEntry(this.headers, at)) continue;
-      const ballot = ballotOf(epochOf(this.headers, at), viewOf(this.headers, at));
-      const { viewHeaders, viewHeadersCount } = recovery;
-      const op = opOf(this.headers, at);
-      if (viewAllowed(op, ballot, viewHeaders, viewHeadersCount, logBallot)) continue;
-      filteredByView.hits++;
-      this.filteredCount++;
-      this.reserveSlot(slot);
-    }
-  }
-
   private recovered(): void {
     this.status = STATUS.open;
-    this.recovery = null;
+    this.restart = null;
     this.listener.journalRecovered();
   }
-}
-
-function sectorOf(slot: number): number {
-  return Math.floor(slot / HEADERS_PER_SECTOR);
 }

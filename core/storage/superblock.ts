@@ -257,7 +257,6 @@ export class Superblock {
       throw new ReplicaFatal(`superblock-${choice.kind}`, PROBLEM_TEXT[choice.kind]);
     }
     this.staging.install(this.copies[choice.position] as Region);
-    setCopyIndex(this.staging.image, 0);
     this.checkConfig();
 
     const { sequence } = this.staging;
@@ -352,21 +351,24 @@ export class Superblock {
     this.writePlanned();
   }
 
+  /** I2, I12 and what follows from them. */
   private assertMonotonic(): void {
-    const { working, staging } = this;
-    assert(staging.view >= working.view, 'superblock: view', staging.view, working.view);
-    assert(staging.logView >= working.logView, 'superblock: log view', staging.logView, working.logView);
-    assert(staging.view >= staging.logView, 'superblock: log view > view', staging.logView, staging.view);
-    assert(staging.commitMax >= working.commitMax, 'superblock: commit max', staging.commitMax, working.commitMax);
-    assert(staging.generation >= working.generation, 'superblock: generation', staging.generation, working.generation);
-    const checkpoint = checkpointOpAt(staging.checkpoint, 0);
-    const before = checkpointOpAt(working.checkpoint, 0);
-    assert(checkpoint >= before, 'superblock: checkpoint', checkpoint, before);
-    assert(staging.commitMax >= checkpoint, 'superblock: commit max < checkpoint', staging.commitMax, checkpoint);
-    const top = opOf(staging.viewHeaders, 0);
-    assert(isEntry(staging.viewHeaders, 0), 'superblock: top view header is blank', top);
-    assert(top >= checkpoint, 'superblock: view headers end below the checkpoint', top, checkpoint);
-    assert(staging.syncOpMin <= staging.syncOpMax, 'superblock: sync range', staging.syncOpMin, staging.syncOpMax);
+    const before = this.working;
+    const after = this.staging;
+    assert(after.view >= before.view, 'superblock: view', after.view, before.view);
+    assert(after.logView >= before.logView, 'superblock: log view', after.logView, before.logView);
+    assert(after.view >= after.logView, 'superblock: log view > view', after.logView, after.view);
+    const { commitMax, generation } = after;
+    assert(commitMax >= before.commitMax, 'superblock: commit max', commitMax, before.commitMax);
+    assert(generation >= before.generation, 'superblock: generation', generation);
+    assert(after.syncOpMin <= after.syncOpMax, 'superblock: sync range', after.syncOpMin);
+    const checkpoint = checkpointOpAt(after.checkpoint, 0);
+    const checkpointBefore = checkpointOpAt(before.checkpoint, 0);
+    assert(checkpoint >= checkpointBefore, 'superblock: checkpoint', checkpoint, checkpointBefore);
+    assert(commitMax >= checkpoint, 'superblock: commit max < checkpoint', commitMax, checkpoint);
+    const top = opOf(after.viewHeaders, 0);
+    assert(isEntry(after.viewHeaders, 0), 'superblock: top view header is blank', top);
+    assert(top >= checkpoint, 'superblock: view headers below the checkpoint', top, checkpoint);
   }
 
   /** Writes the next planned position, durably before the one after it; then reads all back. */
@@ -406,6 +408,7 @@ export class Superblock {
   }
 
   private completed(): void {
+    setCopyIndex(this.staging.image, 0); // Which copy was written last is no part of the state.
     this.working.install(this.staging.image);
     this.step = STEP.idle;
     if (!this.opened) {

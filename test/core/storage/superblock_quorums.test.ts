@@ -75,12 +75,13 @@ test('superblock quorums: the table', () => {
   }
 });
 
+/** Nothing; the newest with index 0..3 or an impossible one; its parent, in place. */
+function contents(position: number): string[] {
+  return ['----', 'b6a0', 'b6a1', 'b6a2', 'b6a3', 'b6ax', `a5-${position}`];
+}
+
 test('superblock quorums: no tear during any repair loses the quorum', () => {
-  // Every way in which four positions can hold: nothing, the newest with index 0..3 or an
-  // impossible one, or its parent in place. 7^4 = 2401.
-  const contents = (position: number): string[] => [
-    '----', 'b6a0', 'b6a1', 'b6a2', 'b6a3', 'b6ax', `a5-${position}`,
-  ];
+  // 7^4 = 2401 rows.
   let opened = 0;
   let repairs = 0;
   for (const p0 of contents(0)) {
