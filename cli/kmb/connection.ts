@@ -1,5 +1,5 @@
 /** What the commands that talk to a cluster share: where it is, how long to wait, whose stream. */
-import { type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { connect, type Connection } from '../../adapters/client.ts';
 import { parseSeconds, wholeNumber } from '../numbers.ts';
 import { UsageError } from '../usage_error.ts';
@@ -18,7 +18,11 @@ export function addConnectionOptions(command: Command): Command {
       '--addresses <host:port,...>',
       'of the replicas, or some of them (default: $KIMBERLITE_ADDRESSES)',
     )
-    .option('--timeout <seconds>', 'for the answer (default: 10)', parseSeconds, TIMEOUT_MICROS);
+    .addOption(
+      new Option('--timeout <seconds>', 'for the answer')
+        .argParser(parseSeconds)
+        .default(TIMEOUT_MICROS, String(TIMEOUT_MICROS / 1e6)),
+    );
 }
 
 export function addTenantOption(command: Command): Command {
