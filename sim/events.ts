@@ -2,7 +2,10 @@
  * Kinds of events in the queue, and what their numbers a, b, c mean.
  */
 export const EVENT = {
-  /** node: receiver; a: message index; b: sender; c: bit 0 copy is a duplicate, bit 1 corrupted, the rest number on its link. */
+  /**
+   * node: receiver; a: message index; b: sender; c: bit 0 a duplicate, bit 1 corrupted, the rest
+   * the packet's number on its link.
+   */
   deliver: 0,
   /** node; a: timer. */
   timer: 1,

@@ -6,40 +6,35 @@
  * Checkers see every fact as it happens; the first violation ends the run after its event. The
  * whole world is plain state (see snapshot.ts): it can be saved after any event and continued.
  */
+import { type PlainData } from '../bundles/format.ts';
 import { ReplicaFatal } from '../core/assert.ts';
-import { canaryReached } from '../core/canary.ts';
 import { quorumsOf, type ClusterConfig } from '../core/constants.ts';
 import { AT } from '../core/message/header.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
 import { type Region } from '../core/message/region.ts';
 import { SECTOR_SIZE } from '../core/ports.ts';
-import { allProbes } from '../core/probe.ts';
 import { type Zones } from '../core/storage/data_file.ts';
 import { type ReplicaObserver } from '../core/vsr/observer.ts';
 import { type Replica } from '../core/vsr/replica.ts';
 import { type CheckContext, type CheckerEntry, type TrueDisk } from '../invariants/invariant.ts';
 import { CheckerSuite } from '../invariants/suite.ts';
 import { type Arena } from './arena.ts';
-import { Counters, FAULT, counterValue, faultCounts } from './counters.ts';
+import { Counters, FAULT } from './counters.ts';
 import { DOMAIN, Decisions } from './decide.ts';
 import { EVENT } from './events.ts';
 import { type EventQueue } from './event_queue.ts';
 import { FaultAtlas } from './faults/fault_atlas.ts';
 import { FaultInjector, type FaultHost } from './faults/injector.ts';
 import { type ReplicaFactory, type ReplicaProcess } from './node_api.ts';
-import { type Gate, type Plan } from './plan.ts';
+import { type Plan } from './plan.ts';
 import { SimClock, type VirtualTime } from './ports/sim_clock.ts';
 import { NetworkPort, SimNetwork, type NetworkHost } from './ports/sim_network.ts';
 import { SimDisk } from './ports/sim_storage.ts';
 import { processRng } from './ports/sim_rng.ts';
-import {
-  NO_LIMITS,
-  type SeedLimits,
-  type SeedResult,
-  type SeedViolation,
-  type ShareGate,
-} from './search/seed_result.ts';
+import { NO_LIMITS, type SeedLimits, type SeedResult, type SeedViolation } from './search/seed_result.ts';
+import { type SeedRun } from './search/seed_run.ts';
 import { Trace } from './trace.ts';
+import { probeHits, replicasIn, verdictOf } from './verdict.ts';
 import { Operations } from './workload/operations.ts';
 import { SimClient, type ClientHost } from './workload/sim_client.ts';
 
@@ -60,7 +55,7 @@ export interface WorldOptions {
 }
 
 export class World
-  implements CheckContext, NetworkHost, FaultHost, ClientHost, ReplicaObserver
+  implements SeedRun, CheckContext, NetworkHost, FaultHost, ClientHost, ReplicaObserver
 {
   readonly config: ClusterConfig;
   readonly zones: Zones;
@@ -245,8 +240,9 @@ export class World
     return this.trace.describe(this.replicaCount);
   }
 
-  plan(): Plan {
-    return this.thePlan;
+  /** The plan is plain data already. */
+  plan(): PlainData {
+    return this.thePlan as unknown as PlainData;
   }
 
   /** Runs the next event; false when there is none, and nothing happened. */
@@ -727,63 +723,17 @@ export class World
   // --- The result ---
 
   result(): SeedResult {
-    const { counters, thePlan } = this;
+    const { counters } = this;
     counters.commits = this.suite.history.opMax;
-    const checks = this.suite.comparisons();
-    const gates: Record<string, number> = {};
-    const shares: ShareGate[] = [];
-    const unmet: string[] = this.cut === '' ? [] : [this.cut];
-    for (const gate of thePlan.gates) {
-      const value = counterValue(counters, gate.counter, this.time.now, this.probesBefore);
-      gates[gate.counter] = value;
-      const met = value >= (gate.min ?? value) && value <= (gate.max ?? value);
-      if (gate.sharePpm !== undefined) {
-        shares.push({ gate: inWords(gate), sharePpm: gate.sharePpm, met });
-      } else if (!met) {
-        unmet.push(`${inWords(gate)}: ${value}`);
-      }
-    }
-    for (const id of thePlan.invariants) {
-      if (checks[id] === 0) unmet.push(`${id} compared nothing`);
-    }
-    return {
-      seed: Number(thePlan.seed),
+    return verdictOf({
+      plan: this.thePlan,
       digest: this.trace.digest(),
-      events: counters.events,
-      messages: counters.delivered,
-      storageOps: counters.storageOps,
-      commits: counters.commits,
-      viewChanges: counters.viewChanges,
-      crashes: counters.crashes,
+      counters,
       virtualMicros: this.time.now,
       violation: this.violation,
-      unmet,
-      shares,
-      checks,
-      gates,
-      faults: faultCounts(counters),
-      canaryReached: canaryReached(),
-    };
+      cut: this.cut,
+      checks: this.suite.comparisons(),
+      probesBefore: this.probesBefore,
+    });
   }
-}
-
-function inWords(gate: Gate): string {
-  const parts: string[] = [];
-  if (gate.min !== undefined) parts.push(`at least ${gate.min}`);
-  if (gate.max !== undefined) parts.push(`at most ${gate.max}`);
-  return `${gate.counter} ${parts.join(', ')}`;
-}
-
-/** Indices in "R0 ... R2". */
-function replicasIn(message: string): number[] {
-  const found = new Set<number>();
-  for (const match of message.matchAll(/\bR([0-9])\b/g)) found.add(Number(match[1]));
-  return [...found].sort((a, b) => a - b);
-}
-
-function probeHits(gates: readonly Gate[]): Map<string, number> {
-  const hits = new Map<string, number>();
-  if (!gates.some((gate) => gate.counter.startsWith('probe.'))) return hits;
-  for (const probe of allProbes()) hits.set(probe.name, probe.hits);
-  return hits;
 }

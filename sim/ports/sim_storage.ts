@@ -193,29 +193,37 @@ export class SimDisk implements Storage, TrueDisk {
   }
 
   read(offset: number, buffer: Uint8Array, token: number): void {
-    const slot = this.begin(OPERATION_KIND.read, offset, buffer, token);
-    const { writing, reading } = this.memory;
-    const first = this.sectors[slot] as number;
-    for (let sector = first, end = first + (this.counts[slot] as number); sector < end; sector++) {
+    this.assertRange(offset, buffer);
+    const { writing, reading, writeCount } = this.memory;
+    const first = offset / SECTOR_SIZE;
+    const end = first + buffer.byteLength / SECTOR_SIZE;
+    for (let sector = first; sector < end; sector++) {
       assert(writing[sector] === 0, 'disk: read of a sector that is being written', sector);
+    }
+    for (let sector = first; sector < end; sector++) {
       reading[sector] = (reading[sector] as number) + 1;
     }
-    const key = this.key(OPERATION_KIND.read, first, this.memory.writeCount[first] as number);
+    const slot = this.begin(OPERATION_KIND.read, offset, buffer, token);
+    const key = this.key(OPERATION_KIND.read, first, writeCount[first] as number);
     this.schedule(slot, key, this.plan.readMinMicros, this.plan.readMeanMicros);
   }
 
   write(offset: number, buffer: Uint8Array, token: number): void {
-    const slot = this.begin(OPERATION_KIND.write, offset, buffer, token);
+    this.assertRange(offset, buffer);
     const { writing, reading, writeCount } = this.memory;
-    const first = this.sectors[slot] as number;
-    for (let sector = first, end = first + (this.counts[slot] as number); sector < end; sector++) {
+    const first = offset / SECTOR_SIZE;
+    const end = first + buffer.byteLength / SECTOR_SIZE;
+    for (let sector = first; sector < end; sector++) {
       assert(writing[sector] === 0, 'disk: two writes of a sector in flight', sector);
       assert(reading[sector] === 0, 'disk: write of a sector that is being read', sector);
+    }
+    for (let sector = first; sector < end; sector++) {
       writing[sector] = 1;
       writeCount[sector] = (writeCount[sector] as number) + 1;
     }
     this.writesInFlight++;
     this.writeStarted = this.crashOnWrite;
+    const slot = this.begin(OPERATION_KIND.write, offset, buffer, token);
     const key = this.key(OPERATION_KIND.write, first, writeCount[first] as number);
     this.schedule(slot, key, this.plan.writeMinMicros, this.plan.writeMeanMicros);
   }
@@ -344,17 +352,16 @@ export class SimDisk implements Storage, TrueDisk {
 
   // --- Operations ---
 
-  private begin(kind: number, offset: number, buffer: Uint8Array, token: number): number {
+  private assertRange(offset: number, buffer: Uint8Array): void {
+    const length = buffer.byteLength;
     assert(offset % SECTOR_SIZE === 0, 'disk: unaligned offset', offset);
-    assert(buffer.byteLength % SECTOR_SIZE === 0, 'disk: unaligned length', buffer.byteLength);
+    assert(length % SECTOR_SIZE === 0 && length > 0, 'disk: unaligned length', length);
     assert(buffer.byteOffset % SECTOR_SIZE === 0, 'disk: unaligned buffer', buffer.byteOffset);
-    assert(
-      offset >= 0 && offset + buffer.byteLength <= this.memory.image.byteLength,
-      'disk: outside the file',
-      offset,
-      buffer.byteLength,
-    );
-    assert(kind === OPERATION_KIND.sync || buffer.byteLength > 0, 'disk: empty operation', offset);
+    const size = this.memory.image.byteLength;
+    assert(offset >= 0 && offset + length <= size, 'disk: outside the file', offset, length);
+  }
+
+  private begin(kind: number, offset: number, buffer: Uint8Array, token: number): number {
     const slot = this.freeSlots.pop();
     assert(slot !== undefined, 'disk: too many operations in flight', OPERATIONS);
     this.kinds[slot] = kind;

@@ -42,6 +42,8 @@ const KIND = {
 /** `plan.omitted` names operation `index` of client c as c * 2^20 + index. */
 const OMITTED_STRIDE = 1 << 20;
 const READ_EVENTS_MAX = 16;
+/** Serials set aside for the events of one operation. */
+const SERIALS = 1 << 12;
 const UNKNOWN = -1;
 
 export interface OperationsOptions {
@@ -75,8 +77,6 @@ export class Operations {
   /** Index of the next operation after the setup. */
   index = 0;
   private key = 0;
-  private serial = 0;
-  private idempotencySerial = 0;
   private reissue = false;
   private reissues = 0;
 
@@ -107,7 +107,7 @@ export class Operations {
     this.weightTotal = this.weights.reduce((sum, weight) => sum + weight, 0);
     const limits = kernelLimits(config);
     this.payloadMax = Math.max(EVENT_ID_SIZE, limits.payloadSizeMax);
-    this.eventsMax = limits.batchEventsMax;
+    this.eventsMax = Math.min(limits.batchEventsMax, SERIALS);
     this.body = regionOf(new Uint8Array(config.messageSizeMax - HEADER_SIZE));
     for (let tenant = 1; tenant <= plan.tenants; tenant++) {
       const mine = (tenant - 1) % plan.clients === this.client;
@@ -266,7 +266,7 @@ export class Operations {
       const size = Math.min(Math.max(EVENT_ID_SIZE, drawn), this.payloadMax);
       if (eventEnd(end, size) > body.bytes.byteLength) break;
       const at = addEvent(body, 0, end, size);
-      writeEventId(body.bytes, at, this.client, this.serial++);
+      writeEventId(body.bytes, at, this.client, this.index * SERIALS + i);
       for (let byte = EVENT_ID_SIZE; byte < size; byte++) {
         body.bytes[at + byte] = Math.imul(key ^ byte, 0x9e3779b1) >>> 24;
       }
@@ -291,7 +291,7 @@ export class Operations {
   private writeIdempotencyId(): void {
     const at = BODY.idempotencyId >> 2;
     this.body.words[at] = this.client + 1;
-    this.body.words[at + 1] = ++this.idempotencySerial;
+    this.body.words[at + 1] = this.index;
     this.body.words[at + 2] = this.key;
     this.body.words[at + 3] = 0;
   }

@@ -1,0 +1,82 @@
+/**
+ * The outcome of a run as plain data: what happened, whether the scenario happened at all (gates,
+ * required checkers), and the violation, if there was one.
+ */
+import { canaryReached } from '../core/canary.ts';
+import { allProbes } from '../core/probe.ts';
+import { counterValue, faultCounts, type Counters } from './counters.ts';
+import { type Gate, type Plan } from './plan.ts';
+import { type SeedResult, type SeedViolation, type ShareGate } from './search/seed_result.ts';
+
+export interface RunFacts {
+  readonly plan: Plan;
+  readonly digest: string;
+  readonly counters: Counters;
+  readonly virtualMicros: number;
+  readonly violation: SeedViolation | null;
+  /** Why the run stopped before its end; empty when it did not. */
+  readonly cut: string;
+  /** Comparisons by checker id. */
+  readonly checks: Readonly<Record<string, number>>;
+  readonly probesBefore: ReadonlyMap<string, number>;
+}
+
+export function verdictOf(facts: RunFacts): SeedResult {
+  const { plan, counters, checks, virtualMicros } = facts;
+  const gates: Record<string, number> = {};
+  const shares: ShareGate[] = [];
+  const unmet: string[] = facts.cut === '' ? [] : [facts.cut];
+  for (const gate of plan.gates) {
+    const value = counterValue(counters, gate.counter, virtualMicros, facts.probesBefore);
+    gates[gate.counter] = value;
+    const met = value >= (gate.min ?? value) && value <= (gate.max ?? value);
+    if (gate.sharePpm !== undefined) {
+      shares.push({ gate: inWords(gate), sharePpm: gate.sharePpm, met });
+    } else if (!met) {
+      unmet.push(`${inWords(gate)}: ${value}`);
+    }
+  }
+  for (const id of plan.invariants) {
+    if (checks[id] === 0) unmet.push(`${id} compared nothing`);
+  }
+  return {
+    seed: Number(plan.seed),
+    digest: facts.digest,
+    events: counters.events,
+    messages: counters.delivered,
+    storageOps: counters.storageOps,
+    commits: counters.commits,
+    viewChanges: counters.viewChanges,
+    crashes: counters.crashes,
+    virtualMicros,
+    violation: facts.violation,
+    unmet,
+    shares,
+    checks,
+    gates,
+    faults: faultCounts(counters),
+    canaryReached: canaryReached(),
+  };
+}
+
+/** Hits so far, for the gates that ask for probes; probes count over all runs of a process. */
+export function probeHits(gates: readonly Gate[]): Map<string, number> {
+  const hits = new Map<string, number>();
+  if (!gates.some((gate) => gate.counter.startsWith('probe.'))) return hits;
+  for (const probe of allProbes()) hits.set(probe.name, probe.hits);
+  return hits;
+}
+
+/** Indices in "R0 ... R2", each once, in order. */
+export function replicasIn(message: string): number[] {
+  const found = new Set<number>();
+  for (const match of message.matchAll(/\bR([0-9])\b/g)) found.add(Number(match[1]));
+  return [...found].sort((a, b) => a - b);
+}
+
+function inWords(gate: Gate): string {
+  const parts: string[] = [];
+  if (gate.min !== undefined) parts.push(`at least ${gate.min}`);
+  if (gate.max !== undefined) parts.push(`at most ${gate.max}`);
+  return `${gate.counter} ${parts.join(', ')}`;
+}
