@@ -2,14 +2,23 @@
  * The grid: blocks in use by the checkpoint (its free set says which), blocks written since, and
  * the trailers, each followed block by block from the checkpoint's reference.
  */
+import { ReplicaFatal } from '../../core/assert.ts';
 import { bodyValid, checksumMatches, headerValid } from '../../core/checksum.ts';
 import { HEADER_SIZE, SECTOR_SIZE } from '../../core/constants.ts';
 import { AT, BLOCK_TYPE, COMMAND, commandOf, sizeOf } from '../../core/message/header.ts';
 import { equalWords, isZeroWords, readU64, regionOf, type Region } from '../../core/message/region.ts';
-import { TRAILER, TRAILER_REF, checkpointOpAt, trailerRefAt } from '../../core/storage/checkpoint_state.ts';
+import {
+  TRAILER,
+  TRAILER_REF,
+  checkpointOpAt,
+  trailerRefAt,
+} from '../../core/storage/checkpoint_state.ts';
 import { blockOffset, roundUp } from '../../core/storage/data_file.ts';
 import { FreeSet } from '../../core/storage/free_set.ts';
+import { type Grid } from '../../core/storage/grid.ts';
 import { LOG_BLOCK } from '../../core/storage/log_block.ts';
+import { LogManifest } from '../../core/storage/log_manifest.ts';
+import { type SuperblockState } from '../../core/storage/superblock_layout.ts';
 import { hex, shortHash, type DataFileReader, type Finding } from './data_file_reader.ts';
 import { type OpenedFile } from './superblock_zone.ts';
 
@@ -90,6 +99,7 @@ export function inspectGrid(reader: DataFileReader, file: OpenedFile, findings: 
       trailers[name] = addresses;
     }
   }
+  checkManifest(reader, file, contents.get(TRAILER.manifest), findings);
   const freeSet = freeSetOf(file, contents, findings);
   const checkpointOp = state === null ? 0 : checkpointOpAt(state.checkpoint, 0);
 
@@ -171,6 +181,46 @@ function readTrailer(
     return fail('its parts are whole, the checksum over them all is wrong');
   }
   return content;
+}
+
+/**
+ * Every log block must be the very one that the manifest names, not merely a whole block. The
+ * manifest is walked by its own code, which is lent this file in place of a grid.
+ */
+function checkManifest(
+  reader: DataFileReader,
+  file: OpenedFile,
+  content: Region | undefined,
+  findings: Finding[],
+): void {
+  if (content === undefined) return;
+  const read = (address: number, checksum: Region, checksumAt: number): Region | null => {
+    if (address < 1 || address > file.config.gridBlocks) {
+      findings.push({ where: 'manifest', problem: `names block ${address}` });
+      return null;
+    }
+    const { region, problem } = readBlock(reader, file, address);
+    if (problem !== null) return null; // Said of the block itself.
+    if (equalWords(region, AT.checksum, checksum, checksumAt, 32)) return region;
+    findings.push({ where: `block ${address}`, problem: 'it is not the one that the manifest names' });
+    return null;
+  };
+  const manifest = new LogManifest(file.config, { read } as unknown as Grid);
+  const { checkpoint } = file.state as SuperblockState; // Where `content` comes from.
+  const size = readU64(checkpoint, trailerRefAt(TRAILER.manifest) + TRAILER_REF.size);
+  const problem = manifest.decode(content, 0, size);
+  if (problem !== null) {
+    findings.push({ where: 'manifest', problem });
+    return;
+  }
+  try {
+    if (!manifest.load(0)) return; // A node is damaged, and that was said.
+  } catch (error) {
+    if (!(error instanceof ReplicaFatal)) throw error;
+    findings.push({ where: 'manifest', problem: error.message });
+    return;
+  }
+  for (let ordinal = 0; ordinal < manifest.count; ordinal++) manifest.read(ordinal, 0);
 }
 
 function freeSetOf(

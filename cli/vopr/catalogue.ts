@@ -10,7 +10,7 @@ import { type Scenario } from '../../scenarios/scenario.ts';
 import { CANARIES, CANARY_NAMES, findCanary as canaryNamed, type Canary } from '../../sim/canaries.ts';
 import { makePlan } from '../../sim/plan.ts';
 import { planFrom, planProblem } from '../../sim/plan_check.ts';
-import { Bench } from '../../sim/search/run_seed.ts';
+import { WorldPlaces } from '../../sim/search/run_seed.ts';
 import { type SeedLimits } from '../../sim/search/seed_result.ts';
 import { type SeedRun } from '../../sim/search/seed_run.ts';
 import { type World } from '../../sim/world.ts';
@@ -36,7 +36,7 @@ export function findCanary(name: string): Canary {
 
 // --- Runs ---
 
-const bench = new Bench();
+const places = new WorldPlaces();
 
 export interface SeedRequest {
   readonly scenario: Scenario;
@@ -48,7 +48,7 @@ export interface SeedRequest {
 /** At most one run stands in each place; a second one in it ends the first. */
 export function startRun({ scenario, seed, canary, limits }: SeedRequest, place = 0): SeedRun {
   const plan = makePlan(scenario, seed);
-  return asRun(bench.start({ plan, canary: canary?.id ?? CANARY.none, limits }, place));
+  return asRun(places.start({ plan, canary: canary?.id ?? CANARY.none, limits }, place));
 }
 
 /** From the bundle's own plan. Throws UsageError when that is none. */
@@ -59,7 +59,7 @@ export function startBundle(bundle: Bundle, place = 0): SeedRun {
   }
   const canary = bundle.canary === null ? CANARY.none : findCanary(bundle.canary).id;
   const { limits } = bundle;
-  return asRun(bench.start({ plan: planFrom(bundle.plan), canary, limits }, place));
+  return asRun(places.start({ plan: planFrom(bundle.plan), canary, limits }, place));
 }
 
 /** A plan is plain data by construction; only its type is narrower than a bundle's. */

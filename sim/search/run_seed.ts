@@ -1,7 +1,7 @@
 /**
  * The real replica in the simulated world: one seed or one plan becomes a run that can be stepped.
  *
- * Memory for worlds is kept between runs (see arena.ts); a `Bench` holds one arena a place, so
+ * Memory for worlds is kept between runs (see arena.ts); `WorldPlaces` holds one arena a place, so
  * that two runs of one plan can stand side by side.
  */
 import { armCanary, type CanaryId } from '../../core/canary.ts';
@@ -23,7 +23,7 @@ export interface RunRequest {
 }
 
 /** Places in which worlds stand; each holds its memory from run to run. */
-export class Bench {
+export class WorldPlaces {
   private readonly arenas: (Arena | null)[] = [];
 
   /** A world at its beginning. It takes the place of the one that stood there. */
