@@ -133,6 +133,8 @@ export interface ScenarioOptions {
   readonly faultMicros: Range;
   /** Limit of the heal phase. Default 60 s. */
   readonly healMicros?: number;
+  /** Clients go on in the heal phase until they have had this many answers in all. Default 0. */
+  readonly repliesMin?: number;
   /** The run stops (and is vacuous) beyond this many events. Default 5 million. */
   readonly eventsMax?: number;
   /** Over `CONFIG_SMALL`. */
@@ -232,6 +234,7 @@ export interface Plan {
   readonly decisions: readonly PinnedDecision[];
   readonly faultMicros: number;
   readonly healMicros: number;
+  readonly repliesMin: number;
   readonly eventsMax: number;
   /** Fault classes that the swarm draw left on. */
   readonly enabled: readonly FaultClass[];
@@ -301,6 +304,7 @@ export function makePlan(scenario: ScenarioOptions, seed: number | string): Plan
     decisions: [],
     faultMicros,
     healMicros: scenario.healMicros ?? HEAL_MICROS,
+    repliesMin: scenario.repliesMin ?? 0,
     eventsMax: scenario.eventsMax ?? EVENTS_MAX,
     enabled,
     gates: scenario.gates,

@@ -69,6 +69,7 @@ function checkPlan(value: unknown): void {
   });
   number(plan, 'faultMicros', 0, MICROS_MAX, 'plan');
   number(plan, 'healMicros', 0, MICROS_MAX, 'plan');
+  number(plan, 'repliesMin', 0, Number.MAX_SAFE_INTEGER, 'plan');
   number(plan, 'eventsMax', 1, Number.MAX_SAFE_INTEGER, 'plan');
   for (const name of list(plan, 'enabled', 'plan')) {
     if (!(FAULT_CLASSES as readonly unknown[]).includes(name)) {

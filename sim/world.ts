@@ -94,6 +94,7 @@ export class World
 
   private viewFixed = 0;
   private healedAt = NONE;
+  private clientsStopped = false;
   private settledAt = NONE;
   private finished = false;
   /** What a run that was cut short lacks. */
@@ -574,6 +575,7 @@ export class World
 
   clientReturned(client: number, reply: Message): void {
     this.suite.returned(client, reply);
+    if (this.healedAt !== NONE) this.stopClients();
   }
 
   clientAbandoned(client: number): void {
@@ -581,7 +583,7 @@ export class World
   }
 
   clientRests(client: number, delayMicros: number): void {
-    if (this.healedAt !== NONE) return;
+    if (this.clientsStopped) return;
     const node = this.replicaCount + client;
     this.queue.push(this.time.now + delayMicros, EVENT.think, node, 0, 0, 0);
   }
@@ -646,7 +648,7 @@ export class World
   private heal(): void {
     this.healedAt = this.time.now;
     this.injector.heal();
-    for (const client of this.clients) client.stopped = true;
+    this.stopClients();
     for (let node = 0; node < this.replicaCount; node++) {
       if (this.paused[node] === 1) this.resume(node);
       if (this.up[node] === 0) this.queue.push(this.time.now + 1, EVENT.restart, node, 0, 0, 0);
@@ -655,7 +657,17 @@ export class World
     this.queue.push(this.time.now + SETTLE_MICROS, EVENT.settle, 0, 0, 0, 0);
   }
 
+  /** In the heal phase: no new operations, once there were as many as the plan wants. */
+  private stopClients(): void {
+    if (this.clientsStopped) return;
+    const wanting = this.counters.replies < this.thePlan.repliesMin;
+    if (wanting && this.clients.some((client) => !client.finished)) return;
+    this.clientsStopped = true;
+    for (const client of this.clients) client.stopped = true;
+  }
+
   private settle(): void {
+    this.stopClients();
     const problem = this.unsettled();
     if (problem !== null) this.settledAt = NONE;
     else if (this.settledAt === NONE) this.settledAt = this.time.now;
@@ -678,6 +690,7 @@ export class World
     for (let client = 0; client < this.clientCount; client++) {
       if (!(this.clients[client] as SimClient).settled) return `C${client} waits for an answer`;
     }
+    if (!this.clientsStopped) return `clients had ${this.counters.replies} answers`;
     const first = this.replicas[0];
     for (let node = 0; node < this.replicaCount; node++) {
       const replica = this.replicas[node];

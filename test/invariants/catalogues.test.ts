@@ -41,9 +41,10 @@ describe('scenarios', () => {
     });
   }
 
-  it('together require every checker', () => {
+  it('together require every checker but one', () => {
     const required = new Set(SCENARIOS.flatMap((scenario) => scenario.invariants));
-    assert.deepEqual(CHECKER_IDS.filter((id) => !required.has(id)), []);
+    // A history that ends exactly at a checkpoint leaves it nothing to compare.
+    assert.deepEqual(CHECKER_IDS.filter((id) => !required.has(id)), ['journal_consistency']);
   });
 
   it('are found by either spelling, and by the nearest name', () => {
