@@ -12,6 +12,7 @@ import {
   type ClusterConfig,
 } from '../core/constants.ts';
 import { zonesOf } from '../core/storage/data_file.ts';
+import { Counters, counterValue } from './counters.ts';
 import { DOMAIN } from './decide.ts';
 import { FAULT_CLASSES, type Plan } from './plan.ts';
 
@@ -19,6 +20,7 @@ const DISK_SIZE_MAX = 512 << 20;
 const CLIENTS_MAX = 64;
 const LIST_MAX = 1_000_000;
 const MICROS_MAX = 1e13;
+const EVENTS_MAX = 1_000_000_000;
 const PPM = 1_000_000;
 
 /** The first thing wrong with `value` as a plan, or null: then it is one. */
@@ -70,7 +72,7 @@ function checkPlan(value: unknown): void {
   number(plan, 'faultMicros', 0, MICROS_MAX, 'plan');
   number(plan, 'healMicros', 0, MICROS_MAX, 'plan');
   number(plan, 'repliesMin', 0, Number.MAX_SAFE_INTEGER, 'plan');
-  number(plan, 'eventsMax', 1, Number.MAX_SAFE_INTEGER, 'plan');
+  number(plan, 'eventsMax', 1, EVENTS_MAX, 'plan');
   for (const name of list(plan, 'enabled', 'plan')) {
     if (!(FAULT_CLASSES as readonly unknown[]).includes(name)) {
       throw new PlanProblem('plan: "enabled" names an unknown class of faults');
@@ -78,7 +80,7 @@ function checkPlan(value: unknown): void {
   }
   list(plan, 'gates', 'plan').forEach((gate, i) => {
     const fields = map(gate, `gates[${i}]`);
-    text(fields, 'counter', `gates[${i}]`);
+    checkCounter(text(fields, 'counter', `gates[${i}]`), `gates[${i}]`);
     for (const bound of ['min', 'max', 'sharePpm']) {
       if (fields[bound] !== undefined) number(fields, bound, 0, Number.MAX_SAFE_INTEGER, `gates[${i}]`);
     }
@@ -86,6 +88,16 @@ function checkPlan(value: unknown): void {
   for (const id of list(plan, 'invariants', 'plan')) {
     if (typeof id !== 'string') throw new PlanProblem('plan: "invariants" must be names');
   }
+}
+
+function checkCounter(name: string, where: string): void {
+  let value: unknown = null;
+  try {
+    value = counterValue(new Counters(), name, 0, new Map());
+  } catch {
+    // It throws on names that it does not know, but those of every object.
+  }
+  if (typeof value !== 'number') throw new PlanProblem(`${where}: no such counter`);
 }
 
 function checkConfig(fields: Fields): ClusterConfig {
