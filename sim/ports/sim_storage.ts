@@ -30,6 +30,9 @@ const KEY_FAMILY = 3;
 const FREE = 255;
 const EMPTY = new Uint8Array(0);
 
+/** Of an undo record: its write may tear; there were only zeros before, and no bytes are kept. */
+const UNDO = { torn: 1, zero: 2 } as const;
+
 /** Marks what a crash did to a sector, until a read meets it. */
 const CRASHED = { lost: 1, torn: 2 } as const;
 
@@ -55,7 +58,8 @@ export class DiskMemory {
   undo = new Uint8Array(UNDO_SECTORS * SECTOR_SIZE);
   undoSector = new Int32Array(UNDO_SECTORS);
   undoKey = new Int32Array(UNDO_SECTORS);
-  undoTorn = new Uint8Array(UNDO_SECTORS);
+  /** Bits of `UNDO`. */
+  undoFlags = new Uint8Array(UNDO_SECTORS);
   /** What `allocate` hands out. */
   buffers = new Uint8Array(0);
   buffersUsed = 0;
@@ -287,6 +291,10 @@ export class SimDisk implements Storage, TrueDisk {
       const from = Math.max(at, offset);
       const to = Math.min(at + SECTOR_SIZE, end);
       if (from >= to) continue;
+      if (((memory.undoFlags[place] as number) & UNDO.zero) !== 0) {
+        target.fill(0, from - offset, to - offset);
+        continue;
+      }
       const source = place * SECTOR_SIZE - at;
       target.set(memory.undo.subarray(source + from, source + to), from - offset);
     }
@@ -454,11 +462,16 @@ export class SimDisk implements Storage, TrueDisk {
     if (this.undoEnd - this.undoFirst === memory.undoSector.length) this.growUndo();
     const place = this.undoEnd & (memory.undoSector.length - 1);
     this.undoEnd++;
-    const at = sector * SECTOR_SIZE;
-    memory.undo.set(memory.image.subarray(at, at + SECTOR_SIZE), place * SECTOR_SIZE);
+    let flags = torn ? UNDO.torn : 0;
+    if (memory.touched[sector] === 0) {
+      flags |= UNDO.zero;
+    } else {
+      const at = sector * SECTOR_SIZE;
+      memory.undo.set(memory.image.subarray(at, at + SECTOR_SIZE), place * SECTOR_SIZE);
+    }
     memory.undoSector[place] = sector;
     memory.undoKey[place] = key;
-    memory.undoTorn[place] = torn ? 1 : 0;
+    memory.undoFlags[place] = flags;
     memory.undurable[sector] = (memory.undurable[sector] as number) + 1;
   }
 
@@ -477,19 +490,19 @@ export class SimDisk implements Storage, TrueDisk {
     const undo = new Uint8Array(capacity * 2 * SECTOR_SIZE);
     const sectors = new Int32Array(capacity * 2);
     const keys = new Int32Array(capacity * 2);
-    const torn = new Uint8Array(capacity * 2);
+    const flags = new Uint8Array(capacity * 2);
     for (let n = this.undoFirst; n < this.undoEnd; n++) {
       const from = n & (capacity - 1);
       const to = n & (capacity * 2 - 1);
       undo.set(memory.undo.subarray(from * SECTOR_SIZE, (from + 1) * SECTOR_SIZE), to * SECTOR_SIZE);
       sectors[to] = memory.undoSector[from] as number;
       keys[to] = memory.undoKey[from] as number;
-      torn[to] = memory.undoTorn[from] as number;
+      flags[to] = memory.undoFlags[from] as number;
     }
     memory.undo = undo;
     memory.undoSector = sectors;
     memory.undoKey = keys;
-    memory.undoTorn = torn;
+    memory.undoFlags = flags;
   }
 
   /** Newest first: when a sector's last write is lost, the one before it is asked. */
@@ -501,16 +514,20 @@ export class SimDisk implements Storage, TrueDisk {
       const sector = memory.undoSector[place] as number;
       if (memory.undurable[sector] === 0) continue; // A newer write of it was kept.
       const key = memory.undoKey[place] as number;
-      const torn = memory.undoTorn[place] === 1 && sector >= wholeBefore;
+      const flags = memory.undoFlags[place] as number;
+      const torn = (flags & UNDO.torn) !== 0 && sector >= wholeBefore;
       this.counters.attempt(FAULT.lost_write);
       // Untorn writes live or die as a whole: one decision for all their sectors.
       const identity = torn ? key + sector * 2 + 1 : key;
       if (this.decisions.chance(identity, DOMAIN.sectorLost, this.plan.lostPpm)) {
         this.counters.apply(torn ? FAULT.torn_write : FAULT.lost_write);
-        memory.image.set(
-          memory.undo.subarray(place * SECTOR_SIZE, (place + 1) * SECTOR_SIZE),
-          sector * SECTOR_SIZE,
-        );
+        const at = sector * SECTOR_SIZE;
+        if ((flags & UNDO.zero) !== 0) {
+          memory.image.fill(0, at, at + SECTOR_SIZE);
+        } else {
+          const undo = place * SECTOR_SIZE;
+          memory.image.set(memory.undo.subarray(undo, undo + SECTOR_SIZE), at);
+        }
         memory.crashed[sector] = torn ? CRASHED.torn : CRASHED.lost;
         memory.undurable[sector] = (memory.undurable[sector] as number) - 1;
       } else {

@@ -42,8 +42,6 @@ const KIND = {
 /** `plan.omitted` names operation `index` of client c as c * 2^20 + index. */
 const OMITTED_STRIDE = 1 << 20;
 const READ_EVENTS_MAX = 16;
-/** Serials set aside for the events of one operation. */
-const SERIALS = 1 << 12;
 const UNKNOWN = -1;
 
 export interface OperationsOptions {
@@ -64,6 +62,7 @@ export class Operations {
   private readonly weights: Uint32Array;
   private readonly weightTotal: number;
   private readonly payloadMax: number;
+  /** Of one append; also the serials set aside for each operation. */
   private readonly eventsMax: number;
 
   /** The present operation: its code and its body. */
@@ -107,7 +106,7 @@ export class Operations {
     this.weightTotal = this.weights.reduce((sum, weight) => sum + weight, 0);
     const limits = kernelLimits(config);
     this.payloadMax = Math.max(EVENT_ID_SIZE, limits.payloadSizeMax);
-    this.eventsMax = Math.min(limits.batchEventsMax, SERIALS);
+    this.eventsMax = Math.min(limits.batchEventsMax, Math.max(1, plan.eventsPerAppend[1]));
     this.body = regionOf(new Uint8Array(config.messageSizeMax - HEADER_SIZE));
     for (let tenant = 1; tenant <= plan.tenants; tenant++) {
       const mine = (tenant - 1) % plan.clients === this.client;
@@ -266,7 +265,7 @@ export class Operations {
       const size = Math.min(Math.max(EVENT_ID_SIZE, drawn), this.payloadMax);
       if (eventEnd(end, size) > body.bytes.byteLength) break;
       const at = addEvent(body, 0, end, size);
-      writeEventId(body.bytes, at, this.client, this.index * SERIALS + i);
+      writeEventId(body.bytes, at, this.client, this.index * this.eventsMax + i);
       for (let byte = EVENT_ID_SIZE; byte < size; byte++) {
         body.bytes[at + byte] = Math.imul(key ^ byte, 0x9e3779b1) >>> 24;
       }
