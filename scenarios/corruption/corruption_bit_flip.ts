@@ -14,6 +14,7 @@ export const corruptionBitFlip: Scenario = {
   clients: [3, 6],
   operationsPerClient: [50, 80],
   faultMicros: [18 * SECOND, 25 * SECOND],
+  repliesMin: 100,
   network: NETWORK,
   storage: STORAGE_CRASH,
   faults: {

@@ -14,12 +14,14 @@ export const corruptionTornWrite: Scenario = {
   clients: [4, 8],
   operationsPerClient: [40, 60],
   faultMicros: [15 * SECOND, 22 * SECOND],
+  repliesMin: 100,
   network: NETWORK,
   storage: {
     ...STORAGE_CRASH,
-    writeMeanMicros: [500, 4 * MILLISECOND],
+    writeMeanMicros: [1 * MILLISECOND, 6 * MILLISECOND],
+    syncMeanMicros: [1 * MILLISECOND, 8 * MILLISECOND],
     lostPpm: [percent(30), percent(70)],
-    tornPpm: percent(90),
+    tornPpm: percent(100),
     garbagePpm: [0, percent(30)],
   },
   faults: {
@@ -33,8 +35,8 @@ export const corruptionTornWrite: Scenario = {
   workload: {
     ...WORKLOAD,
     weights: { ...WORKLOAD.weights, append: 90, read: 20 },
-    eventsPerAppend: [4, 16],
-    payloadBytes: [100, 400],
+    eventsPerAppend: [8, 20],
+    payloadBytes: [200, 500],
     thinkMicros: [0, 150 * MILLISECOND],
   },
   gates: [

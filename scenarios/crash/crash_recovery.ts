@@ -14,13 +14,14 @@ export const crashRecovery: Scenario = {
   clients: [3, 6],
   operationsPerClient: [50, 80],
   faultMicros: [18 * SECOND, 25 * SECOND],
+  repliesMin: 100,
   network: { ...NETWORK, lossPpm: [0, percent(5)] },
   storage: STORAGE_CRASH,
   faults: {
     crashes: {
-      count: [5, 10],
+      count: [7, 12],
       targets: ['primary', 'primary', 'backup', 'any'],
-      downMicros: [50 * MILLISECOND, 8 * SECOND],
+      downMicros: [50 * MILLISECOND, 5 * SECOND],
       duringWritePpm: percent(70),
     },
   },

@@ -11,17 +11,23 @@ export const restartAllAtOnce: Scenario = {
   summary: 'The whole cluster loses power under load; nothing acknowledged is lost',
   replicas: [3, 5, 1],
   clients: [4, 8],
-  operationsPerClient: [40, 60],
-  faultMicros: [15 * SECOND, 20 * SECOND],
+  operationsPerClient: [60, 90],
+  faultMicros: [6 * SECOND, 10 * SECOND],
+  repliesMin: 100,
   network: NETWORK,
-  storage: { ...STORAGE_CRASH, lostPpm: [percent(70), percent(100)] },
+  storage: {
+    ...STORAGE_CRASH,
+    writeMeanMicros: [500, 4 * MILLISECOND],
+    syncMeanMicros: [2 * MILLISECOND, 8 * MILLISECOND],
+    lostPpm: [percent(70), percent(100)],
+  },
   faults: {
-    restartsAll: { count: [2, 4], downMicros: [10 * MILLISECOND, 2 * SECOND], afterMicros: SECOND },
+    restartsAll: { count: [2, 4], downMicros: [10 * MILLISECOND, 2 * SECOND], afterMicros: 200 * MILLISECOND },
   },
   workload: {
     ...WORKLOAD,
     weights: { ...WORKLOAD.weights, append: 90, read: 15 },
-    thinkMicros: [0, 120 * MILLISECOND],
+    thinkMicros: [0, 60 * MILLISECOND],
   },
   gates: [
     { counter: 'fault.restart_all.applied', min: 1 },

@@ -13,12 +13,13 @@ export const networkPartitionAsymmetric: Scenario = {
   clients: [3, 6],
   operationsPerClient: [40, 60],
   faultMicros: [18 * SECOND, 25 * SECOND],
+  repliesMin: 80,
   network: NETWORK,
   storage: STORAGE,
   faults: {
     partitions: {
-      count: [3, 6],
-      lastsMicros: [500 * MILLISECOND, 10 * SECOND],
+      count: [5, 8],
+      lastsMicros: [1 * SECOND, 10 * SECOND],
       shapes: ['isolate_primary', 'isolate_next_primary', 'uniform_size', 'isolate_any', 'bridge'],
       symmetry: 'asymmetric',
     },

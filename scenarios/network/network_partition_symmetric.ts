@@ -13,13 +13,14 @@ export const networkPartitionSymmetric: Scenario = {
   clients: [3, 6],
   operationsPerClient: [40, 60],
   faultMicros: [18 * SECOND, 25 * SECOND],
+  repliesMin: 80,
   network: NETWORK,
   storage: STORAGE,
   faults: {
     partitions: {
-      count: [3, 5],
-      lastsMicros: [500 * MILLISECOND, 10 * SECOND],
-      shapes: ['isolate_primary', 'isolate_primary', 'uniform_size', 'uniform_partition', 'ring'],
+      count: [4, 6],
+      lastsMicros: [1 * SECOND, 10 * SECOND],
+      shapes: ['isolate_primary', 'isolate_primary', 'uniform_size', 'isolate_any', 'ring'],
       symmetry: 'symmetric',
     },
   },

@@ -14,6 +14,7 @@ export const raceConcurrentViewChanges: Scenario = {
   clients: [3, 6],
   operationsPerClient: [30, 50],
   faultMicros: [20 * SECOND, 30 * SECOND],
+  repliesMin: 60,
   network: {
     ...NETWORK,
     delayMinMicros: 1 * MILLISECOND,
@@ -23,9 +24,9 @@ export const raceConcurrentViewChanges: Scenario = {
   storage: STORAGE_CRASH,
   faults: {
     partitions: {
-      count: [4, 8],
-      lastsMicros: [2 * SECOND, 7 * SECOND],
-      shapes: ['isolate_primary', 'isolate_next_primary', 'isolate_any', 'uniform_size'],
+      count: [6, 10],
+      lastsMicros: [3 * SECOND, 8 * SECOND],
+      shapes: ['isolate_primary', 'isolate_primary', 'isolate_next_primary', 'uniform_size'],
       symmetry: 'coin',
     },
     pauses: {
