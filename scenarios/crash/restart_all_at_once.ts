@@ -22,7 +22,11 @@ export const restartAllAtOnce: Scenario = {
     lostPpm: [percent(70), percent(100)],
   },
   faults: {
-    restartsAll: { count: [2, 4], downMicros: [10 * MILLISECOND, 2 * SECOND], afterMicros: 200 * MILLISECOND },
+    restartsAll: {
+      count: [2, 4],
+      downMicros: [10 * MILLISECOND, 2 * SECOND],
+      afterMicros: 200 * MILLISECOND,
+    },
   },
   workload: {
     ...WORKLOAD,

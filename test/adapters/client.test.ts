@@ -9,7 +9,12 @@ import { freeAddresses } from '../support/free_addresses.ts';
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 
-function rejectsWith(call: Promise<unknown>, code: string, indeterminate: boolean, message = /./): Promise<void> {
+function rejectsWith(
+  call: Promise<unknown>,
+  code: string,
+  indeterminate: boolean,
+  message = /./,
+): Promise<void> {
   return assert.rejects(call, (error) => {
     assert.ok(error instanceof RequestError, String(error));
     assert.equal(error.code, code, error.message);
@@ -88,7 +93,12 @@ test('bad requests are refused before they are sent, and the session lives on', 
     await rejectsWith(db.append(-1, s, ['x']), 'request-invalid', false, /-1 as tenant/);
     await rejectsWith(db.append(1, s, ['x'], { expectedOffset: 0.5 }), 'request-invalid', false);
     await rejectsWith(db.createStream(1, 'no spaces'), 'request-invalid', false, /letters, digits/);
-    await rejectsWith(db.append(1, s, ['x'], { idempotencyId: new Uint8Array(3) }), 'request-invalid', false, /16 bytes/);
+    await rejectsWith(
+      db.append(1, s, ['x'], { idempotencyId: new Uint8Array(3) }),
+      'request-invalid',
+      false,
+      /16 bytes/,
+    );
     assert.equal((await db.append(1, s, ['fits'])).offset, 0);
   });
 });
@@ -101,7 +111,12 @@ test('the same idempotency id takes effect once', async () => {
     const first = await db.append(1, s, ['once'], { idempotencyId });
     const again = await db.append(1, s, ['once'], { idempotencyId });
     assert.deepEqual(again, first);
-    await rejectsWith(db.append(1, s, ['other'], { idempotencyId }), 'request-refused', false, /idempotency_conflict/);
+    await rejectsWith(
+      db.append(1, s, ['other'], { idempotencyId }),
+      'request-refused',
+      false,
+      /idempotency_conflict/,
+    );
     assert.equal((await db.read(1, s)).nextOffset, 1);
   });
 });
@@ -145,7 +160,12 @@ test('without a majority: sent writes are indeterminate, unsent ones and reads a
       rejectsWith(aborted, 'request-aborted', false),
       rejectsWith(db.read(1, s, { timeoutMillis: 350 }), 'request-timeout', false),
     ]);
-    await rejectsWith(db.append(1, s, ['x'], { signal: abort.signal }), 'request-aborted', false, /nothing was sent/);
+    await rejectsWith(
+      db.append(1, s, ['x'], { signal: abort.signal }),
+      'request-aborted',
+      false,
+      /nothing was sent/,
+    );
 
     // The session is still at it: with the majority back, what was sent is executed, once.
     await local.start(1);
@@ -191,11 +211,19 @@ test('connecting: silence, refusal, strangers, nonsense and aborts are operating
     });
   const [nobody] = await freeAddresses(1);
   assert.ok(nobody !== undefined);
-  await started(connect({ addresses: [nobody], connectTimeoutMillis: 200 }), 'connect-failed', /Cannot reach any replica.*ECONNREFUSED/);
+  await started(
+    connect({ addresses: [nobody], connectTimeoutMillis: 200 }),
+    'connect-failed',
+    /Cannot reach any replica.*ECONNREFUSED/,
+  );
   await started(connect({ addresses: 'nonsense' }), 'address-invalid', /not host:port/);
   await started(connect({ addresses: [nobody], cluster: 'zz' }), 'usage', /cluster id "zz"/);
   await started(connect({ addresses: [nobody], sessions: 0 }), 'usage', /0 sessions/);
-  await started(connect({ addresses: [nobody], signal: AbortSignal.timeout(50) }), 'request-aborted', /aborted/);
+  await started(
+    connect({ addresses: [nobody], signal: AbortSignal.timeout(50) }),
+    'request-aborted',
+    /aborted/,
+  );
 
   const stranger = createServer((socket) => {
     socket.on('error', () => {});
@@ -203,7 +231,11 @@ test('connecting: silence, refusal, strangers, nonsense and aborts are operating
   });
   await new Promise<void>((listening) => stranger.listen(0, '127.0.0.1', listening));
   const { port } = stranger.address() as AddressInfo;
-  await started(connect({ addresses: String(port), connectTimeoutMillis: 300 }), 'connect-failed', /garbage|something else/);
+  await started(
+    connect({ addresses: String(port), connectTimeoutMillis: 300 }),
+    'connect-failed',
+    /garbage|something else/,
+  );
   stranger.close();
 
   await withCluster(3, async (_db, local) => {
@@ -215,6 +247,10 @@ test('connecting: silence, refusal, strangers, nonsense and aborts are operating
     });
     await local.stop(0);
     await local.stop(1);
-    await started(connect({ addresses: local.addresses, connectTimeoutMillis: 500 }), 'connect-failed', /1 replicas are connected, none leads/);
+    await started(
+      connect({ addresses: local.addresses, connectTimeoutMillis: 500 }),
+      'connect-failed',
+      /1 replicas are connected, none leads/,
+    );
   });
 });

@@ -42,49 +42,61 @@ interface Shared {
   events: number;
 }
 
-test(`three processes under kill -9 and corruption for ${SECONDS} s`, { timeout: (SECONDS + 90) * 1000 }, async (t) => {
-  const local = await LocalCluster.format(3, config);
-  try {
-    await Promise.all([0, 1, 2].map((replica) => local.spawn(replica)));
-    const setup = await connect({ addresses: local.addresses, sessions: 4 });
-    await setup.createTenant(TENANT, 'tenant');
-    const streams: number[] = [];
-    for (let i = 0; i < STREAMS; i++) streams.push(await setup.createStream(TENANT, `stream_${i}`));
+test(
+  `three processes under kill -9 and corruption for ${SECONDS} s`,
+  { timeout: (SECONDS + 90) * 1000 },
+  async (t) => {
+    const local = await LocalCluster.format(3, config);
+    try {
+      await Promise.all([0, 1, 2].map((replica) => local.spawn(replica)));
+      const setup = await connect({ addresses: local.addresses, sessions: 4 });
+      await setup.createTenant(TENANT, 'tenant');
+      const streams: number[] = [];
+      for (let i = 0; i < STREAMS; i++) streams.push(await setup.createStream(TENANT, `stream_${i}`));
 
-    const shared: Shared = { calls: [], streams, until: performance.now() + SECONDS * 1000, events: 0 };
-    const rng = new Prng(seedOfText(SEED));
-    const clients = Array.from({ length: CLIENTS }, (_, i) => runClient(local, i, rng.fork(`client ${i}`), shared));
-    const [faults] = await Promise.all([runFaults(local, rng.fork('faults'), shared.until), ...clients]);
+      const shared: Shared = { calls: [], streams, until: performance.now() + SECONDS * 1000, events: 0 };
+      const rng = new Prng(seedOfText(SEED));
+      const clients = Array.from({ length: CLIENTS }, (_, i) =>
+        runClient(local, i, rng.fork(`client ${i}`), shared),
+      );
+      const [faults] = await Promise.all([runFaults(local, rng.fork('faults'), shared.until), ...clients]);
 
-    // All replicas again; everything acknowledged must now be shown.
-    await Promise.all([0, 1, 2].filter((r) => local.processes[r] === null).map((r) => local.spawn(r)));
-    for (const stream of streams) await readAll(setup, stream, shared.calls);
-    await setup.close();
+      // All replicas again; everything acknowledged must now be shown.
+      await Promise.all([0, 1, 2].filter((r) => local.processes[r] === null).map((r) => local.spawn(r)));
+      for (const stream of streams) await readAll(setup, stream, shared.calls);
+      await setup.close();
 
-    const unknown = shared.calls.filter((call) => call.kind === 'unknown').length;
-    const acknowledged = shared.calls.filter((call) => call.kind === 'appended').length;
-    t.diagnostic(`${acknowledged} appends acknowledged, ${unknown} unknown, ${shared.calls.length} calls, ` +
-      `${faults.kills} primaries killed, ${faults.corruptions} files damaged`);
-    const verdict = checkHistory(shared.calls, { everyEventRead: true });
-    assert.deepEqual(verdict.problems, []);
-    assert.ok(verdict.comparisons > acknowledged);
-    assert.ok(acknowledged > 100, `only ${acknowledged} appends were acknowledged`);
-    assert.ok(faults.kills >= 2, `only ${faults.kills} primaries were killed`);
-    assert.ok(faults.corruptions >= 1);
-    const crashes = local.log.filter((line) => / ended: (?!SIGKILL)/.test(line));
-    assert.deepEqual(crashes, [], local.log.slice(-40).join('\n'));
-  } catch (error) {
-    t.diagnostic(local.log.slice(-60).join('\n'));
-    throw error;
-  } finally {
-    await local.close();
-  }
-});
+      const unknown = shared.calls.filter((call) => call.kind === 'unknown').length;
+      const acknowledged = shared.calls.filter((call) => call.kind === 'appended').length;
+      t.diagnostic(
+        `${acknowledged} appends acknowledged, ${unknown} unknown, ${shared.calls.length} calls, ` +
+          `${faults.kills} primaries killed, ${faults.corruptions} files damaged`,
+      );
+      const verdict = checkHistory(shared.calls, { everyEventRead: true });
+      assert.deepEqual(verdict.problems, []);
+      assert.ok(verdict.comparisons > acknowledged);
+      assert.ok(acknowledged > 100, `only ${acknowledged} appends were acknowledged`);
+      assert.ok(faults.kills >= 2, `only ${faults.kills} primaries were killed`);
+      assert.ok(faults.corruptions >= 1);
+      const crashes = local.log.filter((line) => / ended: (?!SIGKILL)/.test(line));
+      assert.deepEqual(crashes, [], local.log.slice(-40).join('\n'));
+    } catch (error) {
+      t.diagnostic(local.log.slice(-60).join('\n'));
+      throw error;
+    } finally {
+      await local.close();
+    }
+  },
+);
 
 // --- Clients ---
 
 async function runClient(local: LocalCluster, process: number, rng: Prng, shared: Shared): Promise<void> {
-  const db = await connect({ addresses: local.addresses, sessions: 1 + (process % 3), connectTimeoutMillis: 60_000 });
+  const db = await connect({
+    addresses: local.addresses,
+    sessions: 1 + (process % 3),
+    connectTimeoutMillis: 60_000,
+  });
   const next = new Map<number, number>();
   const one = async (): Promise<void> => {
     while (performance.now() < shared.until) {
@@ -145,9 +157,22 @@ async function readSome(
   const offset = Math.max(0, known - rng.below(20));
   const calledAt = performance.now();
   try {
-    const { events, nextOffset } = await db.read(TENANT, stream, { offset, limit: 1 + rng.below(30), timeoutMillis: 60_000 });
+    const { events, nextOffset } = await db.read(TENANT, stream, {
+      offset,
+      limit: 1 + rng.below(30),
+      timeoutMillis: 60_000,
+    });
     const names = events.map((event) => Buffer.from(event.payload).toString().trimEnd());
-    calls.push({ kind: 'read', process, stream, calledAt, returnedAt: performance.now(), offset, events: names, length: nextOffset });
+    calls.push({
+      kind: 'read',
+      process,
+      stream,
+      calledAt,
+      returnedAt: performance.now(),
+      offset,
+      events: names,
+      length: nextOffset,
+    });
     next.set(stream, nextOffset);
   } catch (error) {
     if (!(error instanceof RequestError && error.code === 'request-timeout')) throw error;
@@ -159,7 +184,16 @@ async function readAll(db: Connection, stream: number, calls: ClientCall[]): Pro
     const calledAt = performance.now();
     const { events, nextOffset } = await db.read(TENANT, stream, { offset });
     const names = events.map((event) => Buffer.from(event.payload).toString().trimEnd());
-    calls.push({ kind: 'read', process: CLIENTS, stream, calledAt, returnedAt: performance.now(), offset, events: names, length: nextOffset });
+    calls.push({
+      kind: 'read',
+      process: CLIENTS,
+      stream,
+      calledAt,
+      returnedAt: performance.now(),
+      offset,
+      events: names,
+      length: nextOffset,
+    });
     offset += events.length;
     if (offset >= nextOffset) return;
     assert.ok(events.length > 0, 'a read before the end of the stream showed nothing');
@@ -169,7 +203,11 @@ async function readAll(db: Connection, stream: number, calls: ClientCall[]): Pro
 // --- Faults ---
 
 /** Kills whoever leads, damages its file every other time, starts it again; until time is up. */
-async function runFaults(local: LocalCluster, rng: Prng, until: number): Promise<{ kills: number; corruptions: number }> {
+async function runFaults(
+  local: LocalCluster,
+  rng: Prng,
+  until: number,
+): Promise<{ kills: number; corruptions: number }> {
   let kills = 0;
   let corruptions = 0;
   await sleep(1000);
@@ -203,7 +241,8 @@ function leaderOf(log: readonly string[]): number {
 async function untilLed(local: LocalCluster, deadline: number): Promise<void> {
   while (performance.now() < deadline) {
     const leader = leaderOf(local.log);
-    const last = local.log.findLast((line) => line.startsWith(`R${leader} `) && /view|ended|listening/.test(line)) ?? '';
+    const last =
+      local.log.findLast((line) => line.startsWith(`R${leader} `) && /view|ended|listening/.test(line)) ?? '';
     if (local.processes[leader] !== null && last.includes(`replica ${leader} leads`)) return;
     await sleep(50);
   }

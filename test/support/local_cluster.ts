@@ -87,7 +87,9 @@ export class LocalCluster {
       child.once('exit', (code, signal) => {
         if (this.processes[replica] === child) this.processes[replica] = null;
         this.log.push(`R${replica} ended: ${signal ?? code}`);
-        failed(new Error(`replica ${replica} ended with ${signal ?? code}: ${this.log.slice(-5).join('\n')}`));
+        failed(
+          new Error(`replica ${replica} ended with ${signal ?? code}: ${this.log.slice(-5).join('\n')}`),
+        );
       });
     });
     return child;
