@@ -204,10 +204,6 @@ export function onPrepare(r: Replica, prepare: Message): void {
   const op = opOf(prepare);
   const view = viewOf(prepare);
   if (view < r.view || (r.status === 'normal' && view === r.view && op <= r.op)) {
-    if (view < r.view && r.status === 'normal' && op === r.op + 1 && canaryIs(CANARY.staleViewAccepted)) {
-      append(r, prepare);
-      return;
-    }
     return repair.onRepairedPrepare(r, prepare);
   }
   if (r.status !== 'normal') return r.ignore(prepare, 'status');
@@ -263,13 +259,8 @@ export function sendPrepareOk(r: Replica, op: number): void {
   copyWords(headers, at + AT.checksum, ok, AT.prepareChecksum, 32);
   copyWords(headers, at + AT.checkpointId, ok, AT.checkpointId, HEADER_SIZE - AT.checkpointId);
   setCommit(ok, r.commitMin);
-  let to = r.primaryOf(r.view);
-  if (viewOf(headers, at) < r.view && canaryIs(CANARY.staleViewAccepted)) {
-    setView(ok, viewOf(headers, at));
-    to = replicaOf(headers, at);
-  }
   r.seal(ok);
-  r.send(to, ok);
+  r.send(r.primaryOf(r.view), ok);
   ok.unref();
 }
 
