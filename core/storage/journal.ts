@@ -307,10 +307,6 @@ export class Journal {
   /**
    * Accepts a header (7.2 step 1); the slot is dirty until its prepare is written. An entry that
    * is there already stays as it is, clean or not.
-   *
-   * Departure: an entry of an older lap keeps its redundant header, where the reference puts a
-   * reserved one. The disk then looks as if the sector had not been written since, a state that
-   * recovery knows, and a torn write of the new prepare stays recognisable as one (7.5).
    */
   setHeaderDirty(region: Region, at: number): void {
     assert(this.status === STATUS.open, 'journal: not recovered');
@@ -326,7 +322,7 @@ export class Journal {
       // The new entry was certainly never here: it was another that was lost, if any.
       if (this.faulty[slot] === FAULTY.known) this.setFaulty(slot, FAULTY.no);
       else if (this.faulty[slot] === FAULTY.unknown) unknownLossKept.hits++;
-      this.forgetRedundantFrom(slot, op);
+      copyWords(this.reserved, own, this.headersRedundant, own, HEADER_SIZE);
     } // Else faulty stays: the lost entry might be this one.
     copyWords(region, at, this.headers, own, HEADER_SIZE);
     this.setDirty(slot, 1);
@@ -360,18 +356,9 @@ export class Journal {
 
   /** `prepareChecksum` stays: the bytes are on disk, and may be wanted again. */
   private removeSlot(slot: number): void {
-    const at = slot * HEADER_SIZE;
-    if (isEntry(this.headers, at)) this.forgetRedundantFrom(slot, opOf(this.headers, at));
-    copyWords(this.reserved, at, this.headers, at, HEADER_SIZE);
+    this.reserveSlot(slot);
     this.setFaulty(slot, FAULTY.no);
     this.setDirty(slot, 0);
-  }
-
-  private forgetRedundantFrom(slot: number, op: number): void {
-    const at = slot * HEADER_SIZE;
-    if (isEntry(this.headersRedundant, at) && opOf(this.headersRedundant, at) >= op) {
-      copyWords(this.reserved, at, this.headersRedundant, at, HEADER_SIZE);
-    }
   }
 
   /** Shared with journal_restart.ts, as are the three below. */

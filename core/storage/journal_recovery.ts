@@ -126,8 +126,9 @@ export const TORN_CANCELLED = -1;
  *
  * Departure: the reference lets a reserved R cancel, since a slot found faulty may have been
  * written as reserved later. Here a faulty slot is always written with an invalid checksum, so a
- * reserved R proves as much as one of an older lap; and without it a power loss in the first lap,
- * when all R are reserved, would leave a whole cluster without a certain head.
+ * reserved R proves as much as one of an older lap. And it is the common form: R is reserved all
+ * through the first lap, and whenever a neighbour's header was written while the prepare was on
+ * its way. Were it to cancel, a power loss could leave a whole cluster without a certain head.
  */
 export function findTorn(q: TornQuestion, torn: Uint8Array): number {
   const slots = q.cases.length;

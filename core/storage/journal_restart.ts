@@ -48,7 +48,7 @@ for (let i = 0; i < RECOVERY_CASE_COUNT; i++) {
 }
 const tornDropped = defineProbe('journal: torn prepare dropped');
 const tornCancelled = defineProbe('journal: torn refinement cancelled');
-const tornFirstLap = defineProbe('journal: torn prepare over a reserved slot');
+const tornOverReserved = defineProbe('journal: torn prepare over a reserved slot');
 const filteredByView = defineProbe('journal: view filter dropped an entry');
 
 /** What has been read, and what is still to come. */
@@ -196,8 +196,13 @@ function decide(j: Journal, restart: JournalRestart): void {
   else j.tornCount = tornCount;
 
   for (let slot = 0; slot < j.slots; slot++) {
-    if (torn[slot] === 0) settle(j, slot, cases[slot] as number);
-    else dropTorn(j, restart, slot);
+    if (torn[slot] === 0) {
+      settle(j, slot, cases[slot] as number);
+      continue;
+    }
+    tornDropped.hits++;
+    if (redundantFound[slot] === FOUND.reserved) tornOverReserved.hits++;
+    j.reserveSlot(slot); // The write never completed, so it was never acknowledged: clean.
   }
   filterByView(j, recovery);
   if (j.faultyCount === j.slots) {
@@ -251,17 +256,6 @@ function settle(j: Journal, slot: number, found: number): void {
           'has its content: restore the data file from a backup',
       );
   }
-}
-
-/**
- * Never acknowledged, so clean. Its redundant header stays as found: written again beside its
- * neighbours it lets the next recovery see the same torn write, if that comes first.
- */
-function dropTorn(j: Journal, { redundantFound }: JournalRestart, slot: number): void {
-  tornDropped.hits++;
-  if (redundantFound[slot] === FOUND.reserved) tornFirstLap.hits++;
-  const at = slot * HEADER_SIZE;
-  copyWords(j.reserved, at, j.headers, at, HEADER_SIZE);
 }
 
 /** Drops entries prepared in a view that we never finished joining. */
