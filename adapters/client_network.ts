@@ -12,7 +12,7 @@ import { type Address } from './addresses.ts';
 import { Dialer, type DialerUser } from './dialer.ts';
 import { AddressError } from './errors.ts';
 import { WriteScratch, type FramedConnection, type FrameRules } from './framing.ts';
-import { HANDSHAKE_ROLE, NOBODY, REFUSAL, clusterText, fingerprintOf, type Handshake } from './handshake.ts';
+import { HANDSHAKE_ROLE, NOBODY, REFUSAL, clusterText, sameConfig, type Handshake } from './handshake.ts';
 
 /** What the first welcome tells. */
 export interface ClusterFound {
@@ -124,8 +124,7 @@ export class ClientNetwork implements Network, DialerUser {
       };
       this.connections = Array.from({ length: replicaCount }, () => null);
     }
-    const known = fingerprintOf(this.found.config, this.found.replicaCount);
-    if (!welcome.fingerprint.bytes.every((byte, i) => byte === known[i])) {
+    if (!sameConfig(welcome, this.found.config, this.found.replicaCount)) {
       return 'it has another configuration than the other replicas';
     }
     if (welcome.replica >= replicaCount) return 'it told an impossible replica index';

@@ -52,7 +52,7 @@ const MEMORY_MAX_DEFAULT = 65_536 * SHARED_PAGE; // What 32-bit addresses reach.
 /** Room is left in the ring for the submissions that end the threads. */
 const IN_FLIGHT_MAX = RING_ENTRIES - 64;
 /** Submissions for which one more thread is woken. */
-const SUBMISSIONS_A_THREAD = 4;
+const SUBMISSIONS_A_THREAD = 8;
 
 export class FileStorage implements Storage {
   readonly path: string;

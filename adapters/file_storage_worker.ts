@@ -20,6 +20,7 @@ import {
 } from './io_ring.ts';
 
 const COMPLETIONS_UNTOLD_MAX = 8;
+const SLOW_MILLIS = 0.2;
 
 const { fd, ring, memory } = workerData as IoThreadData;
 let bytes = new Uint8Array(memory.buffer);
@@ -39,7 +40,12 @@ function run(): void {
       continue;
     }
     if (submission.operation === IO_OPERATION.exit) return;
+    const began = performance.now();
     putCompletion(ring, submission, perform(submission));
+    // A slow device is worth more threads at once; a fast one is not worth the switches.
+    if (performance.now() - began > SLOW_MILLIS && Atomics.load(control, CONTROL.head) !== tail) {
+      Atomics.notify(control, CONTROL.tail, 1);
+    }
     if (++untold >= COMPLETIONS_UNTOLD_MAX) {
       tell();
       untold = 0;

@@ -15,7 +15,7 @@ import { headerValid } from '../core/checksum.ts';
 import { HEADER_SIZE, PROTOCOL_VERSION, SECTOR_SIZE, type ChecksumAlgorithm } from '../core/constants.ts';
 import { AT, COMMAND_COUNT, commandOf, sizeOf } from '../core/message/header.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
-import { equalWords, isZeroWords, regionOf, type Region } from '../core/message/region.ts';
+import { copyWords, equalWords, isZeroWords, regionOf, type Region } from '../core/message/region.ts';
 import { HANDSHAKE_SIZE, handshakePossible } from './handshake.ts';
 
 /** Up to this size a message is copied into the write; a larger one is written from the pool. */
@@ -42,7 +42,7 @@ export interface FrameRules {
 export const COMMANDS_ALL: Uint8Array = new Uint8Array(COMMAND_COUNT).fill(1, 1);
 
 export interface ConnectionOwner {
-  /** `handshake` is 256 bytes, valid during the call. Answer with `open` or `close`. */
+  /** `handshake` is HANDSHAKE_SIZE bytes, valid during the call. Answer with `open` or `close`. */
   handshakeReceived(connection: FramedConnection, handshake: Region): void;
   /** `message` is valid during the call; `ref()` to keep it. */
   frameReceived(connection: FramedConnection, message: Message): void;
@@ -80,7 +80,8 @@ export class FramedConnection {
   private readonly scratch: WriteScratch;
   private rules: FrameRules | null = null;
 
-  private readonly header: Region = regionOf(new Uint8Array(HEADER_SIZE));
+  /** Collects the handshake, then header after header. */
+  private readonly header: Region = regionOf(new Uint8Array(HANDSHAKE_SIZE));
   private headerFilled = 0;
   /** The message being received, `filled` of its `expected` bytes are here. */
   private incoming: Message | null = null;
@@ -193,8 +194,9 @@ export class FramedConnection {
     while (at < length) {
       if (this.state === 'closed') return;
       if (this.incoming === null) {
-        if (this.headerFilled < HEADER_SIZE) {
-          const count = Math.min(HEADER_SIZE - this.headerFilled, length - at);
+        const wanted = this.state === 'handshake' ? HANDSHAKE_SIZE : HEADER_SIZE;
+        if (this.headerFilled < wanted) {
+          const count = Math.min(wanted - this.headerFilled, length - at);
           this.header.bytes.set(chunk.subarray(at, at + count), this.headerFilled);
           this.headerFilled += count;
           at += count;
@@ -239,7 +241,7 @@ export class FramedConnection {
     const size = sizeOf(this.header);
     if (rules.pool.available(size) <= rules.poolReserve) return false;
     const message = rules.pool.acquire(size);
-    message.bytes.set(this.header.bytes);
+    copyWords(this.header, 0, message, 0, HEADER_SIZE);
     // A disk gets whole sectors: what follows the message there is zero, not an older message.
     message.bytes.fill(0, size, Math.ceil(size / SECTOR_SIZE) * SECTOR_SIZE);
     this.headerFilled = 0;

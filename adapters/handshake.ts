@@ -10,30 +10,25 @@
  *    14  replica_count  1
  *    15  reason         1  of a refusal
  *    16  cluster       16  zero in a client's hello: any
- *    32  fingerprint   32  SHA-256 of replica count and configuration; zero in a client's hello: any
- *    64  config        44  eleven u32, see CONFIG_FIELDS; zero in a client's hello
- *   108  text_length    4  of the refusal's explanation
- *   112  text         112  UTF-8
- *   224  checksum      32  SHA-256 of bytes 0..223
+ *    32  fingerprint   32  of the configuration; zero in a client's hello: any
+ *    64  config       112  as in the superblock; zero in a client's hello
+ *   176  text_length    4  of the refusal's explanation
+ *   180  text         300  UTF-8
+ *   480  checksum      32  SHA-256 of bytes 0..479
  *
  * All integers little-endian. The connecting side speaks first; it is answered by a welcome or by a
  * refusal with its reason, after which the connection is closed. A client learns the configuration
  * from the welcome. This guards against mistakes, not malice.
  */
 import { hash } from 'node:crypto';
-import {
-  CHECKSUM_ALGORITHM,
-  PROTOCOL_VERSION,
-  REPLICAS_MAX,
-  assertConfig,
-  type ClusterConfig,
-} from '../core/constants.ts';
+import { PROTOCOL_VERSION, REPLICAS_MAX, type ClusterConfig } from '../core/constants.ts';
 import { equalWords, isZeroWords, regionOf, type Region } from '../core/message/region.ts';
+import { configFingerprint, decodeConfig, encodeConfig } from '../core/storage/superblock_layout.ts';
 
-export const HANDSHAKE_SIZE = 256;
+export const HANDSHAKE_SIZE = 512;
 export const HANDSHAKE_MAGIC_SIZE = 8;
 const MAGIC = new TextEncoder().encode('KMBLHELO');
-const TEXT_MAX = 112;
+const TEXT_MAX = 300;
 
 export const HANDSHAKE_KIND = { hello: 1, welcome: 2, refused: 3 } as const;
 export const HANDSHAKE_ROLE = { replica: 1, client: 2 } as const;
@@ -61,15 +56,10 @@ const AT = {
   cluster: 16,
   fingerprint: 32,
   config: 64,
-  textLength: 108,
-  text: 112,
-  checksum: 224,
+  textLength: 176,
+  text: 180,
+  checksum: 480,
 } as const;
-
-const CONFIG_FIELDS = [
-  'pipelineMax', 'journalSlots', 'checkpointInterval', 'messageSizeMax', 'blockSize', 'gridBlocks',
-  'clientsMax', 'tenantsMax', 'streamsMax', 'idempotencyMax', 'checksumAlgorithm',
-] as const satisfies readonly (keyof ClusterConfig)[];
 
 /** What one side says of itself. */
 export interface Identity {
@@ -111,10 +101,8 @@ export function encodeHandshake(
   fields.setUint8(AT.reason, reason);
   bytes.set(identity.cluster.bytes.subarray(0, 16), AT.cluster);
   if (identity.config !== null) {
-    for (const [i, name] of CONFIG_FIELDS.entries()) {
-      fields.setUint32(AT.config + i * 4, identity.config[name], true);
-    }
-    bytes.set(fingerprintOf(identity.config, identity.replicaCount), AT.fingerprint);
+    encodeConfig(identity.config, region, AT.config);
+    configFingerprint(identity.config, region, AT.fingerprint);
   }
   const encoded = new TextEncoder().encode(text).subarray(0, TEXT_MAX);
   fields.setUint32(AT.textLength, encoded.length, true);
@@ -142,7 +130,7 @@ export function decodeHandshake(region: Region): Handshake | null {
   if (role !== HANDSHAKE_ROLE.replica && role !== HANDSHAKE_ROLE.client) return null;
   const replicaCount = fields.getUint8(AT.replicaCount);
   const configKnown = !isZeroWords(region, AT.fingerprint, 32);
-  const config = configKnown ? decodeConfig(region) : null;
+  const config = configKnown ? decodeConfig(region, AT.config, AT.fingerprint) : null;
   if (configKnown && (config === null || replicaCount < 1 || replicaCount > REPLICAS_MAX)) return null;
   return {
     kind: fields.getUint8(AT.kind),
@@ -159,26 +147,13 @@ export function decodeHandshake(region: Region): Handshake | null {
   };
 }
 
-function decodeConfig(region: Region): ClusterConfig | null {
-  const values = CONFIG_FIELDS.map((name, i) => [name, region.fields.getUint32(AT.config + i * 4, true)]);
-  const config = Object.fromEntries(values) as unknown as ClusterConfig;
-  const known: readonly number[] = Object.values(CHECKSUM_ALGORITHM);
-  if (!known.includes(config.checksumAlgorithm)) return null;
-  try {
-    assertConfig(config); // A peer's bytes: what would be our bug in our own config is a refusal here.
-  } catch {
-    return null;
-  }
-  return Object.freeze(config);
+/** True when a replica's handshake is of this configuration and replica count. */
+export function sameConfig(handshake: Handshake, config: ClusterConfig, replicaCount: number): boolean {
+  configFingerprint(config, scratch, 0);
+  return handshake.replicaCount === replicaCount && equalWords(handshake.fingerprint, 0, scratch, 0, 32);
 }
 
-/** SHA-256 over replica count and configuration: equal on all replicas of a cluster. */
-export function fingerprintOf(config: ClusterConfig, replicaCount: number): Uint8Array {
-  const region = regionOf(new Uint8Array(4 + CONFIG_FIELDS.length * 4));
-  region.fields.setUint32(0, replicaCount, true);
-  for (const [i, name] of CONFIG_FIELDS.entries()) region.fields.setUint32(4 + i * 4, config[name], true);
-  return hash('sha256', region.bytes, 'buffer');
-}
+const scratch = regionOf(new Uint8Array(32));
 
 export interface RefusalReason {
   readonly reason: number;
@@ -202,8 +177,7 @@ export function refusalOf(self: Identity, hello: Handshake): RefusalReason | nul
     };
   }
   if (hello.role === HANDSHAKE_ROLE.replica && self.config !== null) {
-    const own = fingerprintOf(self.config, self.replicaCount);
-    if (!hello.fingerprint.bytes.every((byte, i) => byte === own[i])) {
+    if (!sameConfig(hello, self.config, self.replicaCount)) {
       return {
         reason: REFUSAL.config,
         text: 'another configuration or replica count than this cluster was formatted with',

@@ -31,8 +31,8 @@ import {
   REFUSAL,
   decodeHandshake,
   encodeHandshake,
-  fingerprintOf,
   refusalOf,
+  sameConfig,
   type Handshake,
   type Identity,
 } from './handshake.ts';
@@ -312,9 +312,9 @@ export class TcpNetwork implements Network, ConnectionOwner, DialerUser {
 
   dialed(dialer: Dialer, welcome: Handshake): FrameRules | string {
     const replica = this.dialers.indexOf(dialer);
-    const own = fingerprintOf(this.identity.config as ClusterConfig, this.identity.replicaCount);
+    const { config, replicaCount } = this.identity;
     if (!equalWords(welcome.cluster, 0, this.identity.cluster, 0, 16)) return 'it belongs to another cluster';
-    if (!welcome.fingerprint.bytes.every((byte, i) => byte === own[i])) return 'it has another configuration';
+    if (!sameConfig(welcome, config as ClusterConfig, replicaCount)) return 'it has another configuration';
     if (welcome.replica !== replica) return `it is replica ${welcome.replica}, not ${replica}`;
     const connection = dialer.opening;
     assert(connection !== null, 'tcp: dialed without a connection');

@@ -81,7 +81,7 @@ export const SUPERBLOCK_AT = {
   viewHeaders: SECTOR_SIZE,
 } as const;
 
-const CONFIG_SIZE = 112;
+export const CONFIG_SIZE = 112;
 /** Order of the fields in the config area. Append only: the fingerprint covers them all. */
 const CONFIG_FIELDS = [
   'pipelineMax',
@@ -220,20 +220,22 @@ export function configFingerprint(config: ClusterConfig, target: Region, at: num
   checksumInto(config.checksumAlgorithm, area, 0, CONFIG_SIZE, target, at);
 }
 
-function encodeConfig(config: ClusterConfig, target: Region, at: number): void {
+/** Writes the config area, `CONFIG_SIZE` zeroed bytes at `at`. Also sent in handshakes. */
+export function encodeConfig(config: ClusterConfig, target: Region, at: number): void {
   CONFIG_FIELDS.forEach((field, i) => {
     target.fields.setUint32(at + i * 4, config[field], true);
   });
 }
 
-/** The config that an image carries; null unless its fingerprint is right and it obeys our rules. */
-function decodeConfig(image: Region, at: number): ClusterConfig | null {
+/**
+ * The config in the area at `area`; null unless the fingerprint at `fingerprintAt` is its own and
+ * it obeys our rules.
+ */
+export function decodeConfig(image: Region, area: number, fingerprintAt: number): ClusterConfig | null {
   const value = (field: (typeof CONFIG_FIELDS)[number]): number =>
-    image.fields.getUint32(at + SUPERBLOCK_AT.config + CONFIG_FIELDS.indexOf(field) * 4, true);
+    image.fields.getUint32(area + CONFIG_FIELDS.indexOf(field) * 4, true);
   const algorithm = Object.values(CHECKSUM_ALGORITHM).find((a) => a === value('checksumAlgorithm'));
   if (algorithm === undefined) return null;
-  const fingerprintAt = at + SUPERBLOCK_AT.fingerprint;
-  const area = at + SUPERBLOCK_AT.config;
   if (!checksumMatches(algorithm, image, area, CONFIG_SIZE, image, fingerprintAt)) return null;
   const config: ClusterConfig = Object.freeze({
     pipelineMax: value('pipelineMax'),
@@ -313,7 +315,7 @@ export function readSuperblockConfig(bytes: Uint8Array): SuperblockConfigResult 
       newer = version;
       continue;
     }
-    const config = decodeConfig(region, at);
+    const config = decodeConfig(region, at + SUPERBLOCK_AT.config, at + SUPERBLOCK_AT.fingerprint);
     if (config === null) {
       damaged++;
       continue;
