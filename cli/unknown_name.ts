@@ -1,3 +1,4 @@
+/** What is said of a name that nothing has. */
 import { nearestName } from '../scenarios/nearest.ts';
 
 /** `unknown scenario "swizle": did you mean "swizzle_clogging"? `vopr scenarios` lists them` */

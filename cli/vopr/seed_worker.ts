@@ -34,8 +34,13 @@ export interface SeedAnswer {
   readonly result: SeedResult;
   /** Encoded; null unless the seed failed. */
   readonly bundle: Uint8Array | null;
-  /** The batch ends with this answer, or was given up. */
+  /** The batch ends with this answer. */
   readonly last: boolean;
+}
+
+/** The end of a batch whose rest is of no interest any more. */
+export interface SeedGivenUp {
+  readonly last: true;
 }
 
 export interface SeedWorkerData {
@@ -74,11 +79,13 @@ if (parentPort !== null) {
   const positionMax = new Int32Array((workerData as SeedWorkerData).positionMax);
   port.on('message', ({ task, from, count }: SeedBatch) => {
     for (let position = from; position < from + count; position++) {
-      const wanted = position <= Atomics.load(positionMax, 0);
-      const answer = wanted ? runSeedOfTask(task, position) : null;
-      const last = !wanted || position === from + count - 1;
-      port.postMessage(answer === null ? { last } : { ...answer, last });
-      if (last) return;
+      if (position > Atomics.load(positionMax, 0)) {
+        port.postMessage({ last: true } satisfies SeedGivenUp);
+        return;
+      }
+      const answer = runSeedOfTask(task, position);
+      const last = position === from + count - 1;
+      port.postMessage({ ...answer, last } satisfies SeedAnswer);
     }
   });
 }

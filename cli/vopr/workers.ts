@@ -7,10 +7,17 @@ import { Worker } from 'node:worker_threads';
 import { type Campaign, seedAt } from '../../sim/search/campaign.ts';
 import { type SeedResult } from '../../sim/search/seed_result.ts';
 import { UsageError } from '../usage_error.ts';
-import { type SeedAnswer, type SeedBatch, type SeedTask, type SeedWorkerData } from './seed_worker.ts';
+import {
+  type SeedAnswer,
+  type SeedBatch,
+  type SeedGivenUp,
+  type SeedTask,
+  type SeedWorkerData,
+} from './seed_worker.ts';
 
 const BATCH_SECONDS = 0.1;
 const BATCH_SEEDS_MAX = 256;
+/** Batches that a thread has, the one it works on included. */
 const BATCHES_QUEUED = 2;
 /** Results that may wait for an earlier seed. */
 const WINDOW_SEEDS = 4096;
@@ -19,17 +26,18 @@ const POSITION_MAX = 0x7fff_ffff;
 interface Thread {
   readonly worker: Worker;
   /** Sent and not finished, oldest first; `next` is the position whose answer comes next. */
-  readonly queue: { batch: SeedBatch; next: number }[];
+  readonly queue: { readonly batch: SeedBatch; next: number }[];
 }
 
+/** The results in order of seeds, each with its bundle if it has one. */
 export type OnTaken = (result: SeedResult, bundle: Uint8Array | null) => void;
 
 export class SeedWorkers {
   readonly #threads: Thread[] = [];
+  /** Shared with the threads: positions above it are of no interest any more. */
   readonly #positionMax = new Int32Array(new SharedArrayBuffer(4));
+  #feed: Feed | null = null;
   #closing = false;
-  #onFailure: (error: Error) => void = () => {};
-  #onAnswer: (thread: Thread, answer: SeedAnswer | { last: boolean }) => void = () => {};
 
   constructor(jobs: number) {
     // The same module whether run from source or from dist/.
@@ -38,95 +46,138 @@ export class SeedWorkers {
     const workerData: SeedWorkerData = { positionMax: this.#positionMax.buffer };
     for (let i = 0; i < jobs; i++) {
       const thread: Thread = { worker: new Worker(module, { workerData }), queue: [] };
-      thread.worker.on('message', (answer: SeedAnswer) => this.#onAnswer(thread, answer));
-      thread.worker.on('error', (error) => this.#onFailure(this.#died(thread, error)));
+      thread.worker.on('message', (answer: SeedAnswer | SeedGivenUp) => {
+        this.#feed?.onAnswer(thread, answer);
+      });
+      thread.worker.on('error', (error) => this.#feed?.failed(died(thread, error)));
       thread.worker.on('exit', (code) => {
         if (this.#closing) return;
-        this.#onFailure(this.#died(thread, new Error(`thread ended with status ${code}`)));
+        this.#feed?.failed(died(thread, new Error(`the thread ended with status ${code}`)));
       });
       this.#threads.push(thread);
     }
   }
 
-  /** Feeds `campaign` until it is done or `stop` (see the return value) has been called. */
+  /** Feeds `campaign` until it is done, or until `stop` has been called. One at a time. */
   run(task: SeedTask, campaign: Campaign, onTaken: OnTaken): { done: Promise<void>; stop: () => void } {
-    const { count } = campaign.seeds;
-    const bundles = new Map<number, Uint8Array>();
-    let next = 0;
-    let stopped = false;
-    let seedsPerSecond = 0;
-    let answers = 0;
-    const startedAt = performance.now();
-    Atomics.store(this.#positionMax, 0, POSITION_MAX);
-
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#onFailure = reject;
-    const batchSize = (): number => {
-      const fair = Math.ceil((count - next) / (this.#threads.length * BATCHES_QUEUED));
-      const timed = Math.max(1, Math.floor((seedsPerSecond / this.#threads.length) * BATCH_SECONDS));
-      return Math.min(BATCH_SEEDS_MAX, timed, fair);
-    };
-    const feed = (): void => {
-      for (let depth = 0; depth < BATCHES_QUEUED; depth++) {
-        for (const thread of this.#threads) {
-          if (stopped || next >= count || next - campaign.taken >= WINDOW_SEEDS) break;
-          if (thread.queue.length > depth) continue;
-          const batch: SeedBatch = { task, from: next, count: batchSize() };
-          next += batch.count;
-          thread.queue.push({ batch, next: batch.from });
-          thread.worker.postMessage(batch);
-        }
-      }
-      if (this.#threads.every((thread) => thread.queue.length === 0)) resolve();
-    };
-    /** What has been begun is finished up to `position`; the rest is given up. */
-    const stopAfter = (position: number): void => {
-      stopped = true;
-      if (position < Atomics.load(this.#positionMax, 0)) Atomics.store(this.#positionMax, 0, position);
-    };
-
-    this.#onAnswer = (thread, answer) => {
-      const running = thread.queue[0];
-      if (running === undefined) return;
-      if ('position' in answer) {
-        running.next = answer.position + 1;
-        answers++;
-        seedsPerSecond = answers / Math.max((performance.now() - startedAt) / 1000, 1e-3);
-        if (answer.bundle !== null) bundles.set(answer.position, answer.bundle);
-        const before = campaign.taken;
-        let taken = before;
-        if (!campaign.done) {
-          campaign.add(answer.position, answer.result, (result) => {
-            const bundle = bundles.get(taken) ?? null;
-            bundles.delete(taken);
-            taken++;
-            onTaken(result, bundle);
-          });
-          if (campaign.done) stopAfter(campaign.taken - 1);
-        }
-      }
-      if (answer.last) thread.queue.shift();
-      feed();
-    };
-    feed();
-    return { done: promise, stop: () => stopAfter(-1) };
+    const feed = new Feed(this.#threads, this.#positionMax, task, campaign, onTaken);
+    this.#feed = feed;
+    feed.sendBatches();
+    return { done: feed.done, stop: () => feed.stopAfter(-1) };
   }
 
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all(this.#threads.map((thread) => thread.worker.terminate()));
   }
+}
 
-  #died(thread: Thread, error: Error): Error {
-    const running = thread.queue[0];
-    if (running === undefined) return error;
-    const { task } = running.batch;
-    const seed = seedAt(task.seeds, running.next);
-    const canary = task.canary === null ? '' : ` --canary ${task.canary}`;
-    return new UsageError(
-      `the thread that simulated seed ${seed} of ${task.scenario} died: ${error.message}; ` +
-        `run it alone with \`vopr run ${task.scenario} --seed ${seed}${canary}\``,
-      { cause: error },
-    );
+/** One campaign on its way through the threads. */
+class Feed {
+  readonly done: Promise<void>;
+  readonly failed: (error: Error) => void;
+  readonly #finished: () => void;
+  readonly #threads: readonly Thread[];
+  readonly #positionMax: Int32Array;
+  readonly #task: SeedTask;
+  readonly #campaign: Campaign;
+  readonly #onTaken: OnTaken;
+  /** Of results that wait, by position. */
+  readonly #bundles = new Map<number, Uint8Array>();
+  readonly #startedAt = performance.now();
+  #answers = 0;
+  /** The first position not sent yet. */
+  #next = 0;
+  #stopped = false;
+
+  constructor(
+    threads: readonly Thread[],
+    positionMax: Int32Array,
+    task: SeedTask,
+    campaign: Campaign,
+    onTaken: OnTaken,
+  ) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.done = promise;
+    this.failed = reject;
+    this.#finished = resolve;
+    this.#threads = threads;
+    this.#positionMax = positionMax;
+    this.#task = task;
+    this.#campaign = campaign;
+    this.#onTaken = onTaken;
+    Atomics.store(positionMax, 0, POSITION_MAX);
   }
+
+  /** Tops up every thread, the idle ones first. */
+  sendBatches(): void {
+    const { count } = this.#campaign.seeds;
+    for (let depth = 0; depth < BATCHES_QUEUED; depth++) {
+      for (const thread of this.#threads) {
+        const ahead = this.#next - this.#campaign.taken;
+        if (this.#stopped || this.#next >= count || ahead >= WINDOW_SEEDS) break;
+        if (thread.queue.length > depth) continue;
+        const batch: SeedBatch = { task: this.#task, from: this.#next, count: this.#batchSize() };
+        this.#next += batch.count;
+        thread.queue.push({ batch, next: batch.from });
+        thread.worker.postMessage(batch);
+      }
+    }
+    if (this.#threads.every((thread) => thread.queue.length === 0)) this.#finished();
+  }
+
+  /** As many seeds as a thread does in `BATCH_SECONDS`, and a fair share of what is left. */
+  #batchSize(): number {
+    const seconds = Math.max((performance.now() - this.#startedAt) / 1000, 1e-3);
+    const perThread = this.#answers / seconds / this.#threads.length;
+    const left = this.#campaign.seeds.count - this.#next;
+    const fair = Math.ceil(left / (this.#threads.length * BATCHES_QUEUED));
+    return Math.min(BATCH_SEEDS_MAX, Math.max(1, Math.floor(perThread * BATCH_SECONDS)), fair);
+  }
+
+  onAnswer(thread: Thread, answer: SeedAnswer | SeedGivenUp): void {
+    const running = thread.queue[0];
+    if (running === undefined) return;
+    if ('result' in answer) {
+      running.next = answer.position + 1;
+      this.#answers++;
+      this.#take(answer);
+    }
+    if (answer.last) thread.queue.shift();
+    this.sendBatches();
+  }
+
+  #take({ position, result, bundle }: SeedAnswer): void {
+    const campaign = this.#campaign;
+    if (campaign.done) return;
+    if (bundle !== null) this.#bundles.set(position, bundle);
+    let taken = campaign.taken;
+    campaign.add(position, result, (next) => {
+      const itsBundle = this.#bundles.get(taken) ?? null;
+      this.#bundles.delete(taken);
+      taken++;
+      this.#onTaken(next, itsBundle);
+    });
+    if (campaign.done) this.stopAfter(taken - 1);
+  }
+
+  /** What has been begun is finished up to `position`; the rest is given up. */
+  stopAfter(position: number): void {
+    this.#stopped = true;
+    const max = Atomics.load(this.#positionMax, 0);
+    if (position < max) Atomics.store(this.#positionMax, 0, position);
+  }
+}
+
+function died(thread: Thread, error: Error): Error {
+  const running = thread.queue[0];
+  if (running === undefined) return error;
+  const { task } = running.batch;
+  const seed = seedAt(task.seeds, running.next);
+  const canary = task.canary === null ? '' : ` --canary ${task.canary}`;
+  return new UsageError(
+    `the thread that simulated seed ${seed} of ${task.scenario} died: ${error.message}; ` +
+      `run it alone with \`vopr run ${task.scenario} --seed ${seed}${canary}\``,
+    { cause: error },
+  );
 }
