@@ -17,7 +17,7 @@ import { EXIT, UsageError, type ExitStatus } from '../usage_error.ts';
 import { codeVersion } from '../version.ts';
 import { bundleFileName, writeBundle } from './bundle_file.ts';
 import { findCanary, findScenario, scenarioNames } from './catalogue.ts';
-import { type SeedTask } from './seed_worker.ts';
+import { type SeedTask } from './seed_task.ts';
 import { SeedWorkers } from './workers.ts';
 
 const SEEDS_DEFAULT = 100;

@@ -13,7 +13,7 @@ import {
   type SeedGivenUp,
   type SeedTask,
   type SeedWorkerData,
-} from './seed_worker.ts';
+} from './seed_task.ts';
 
 const BATCH_SECONDS = 0.1;
 const BATCH_SEEDS_MAX = 256;
