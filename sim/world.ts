@@ -8,14 +8,12 @@
  */
 import { type PlainData } from '../bundles/format.ts';
 import { ReplicaFatal } from '../core/assert.ts';
-import { quorumsOf, type ClusterConfig } from '../core/constants.ts';
+import { type ClusterConfig } from '../core/constants.ts';
 import { AT } from '../core/message/header.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
 import { type Region } from '../core/message/region.ts';
 import { SECTOR_SIZE } from '../core/ports.ts';
 import { type Zones } from '../core/storage/data_file.ts';
-import { type ReplicaObserver } from '../core/vsr/observer.ts';
-import { type Replica } from '../core/vsr/replica.ts';
 import { type CheckContext, type CheckerEntry, type TrueDisk } from '../invariants/invariant.ts';
 import { CheckerSuite } from '../invariants/suite.ts';
 import { type Arena } from './arena.ts';
@@ -24,13 +22,13 @@ import { DOMAIN, Decisions } from './decide.ts';
 import { EVENT } from './events.ts';
 import { type EventQueue } from './event_queue.ts';
 import { FaultAtlas } from './faults/fault_atlas.ts';
-import { FaultInjector, type FaultHost } from './faults/injector.ts';
+import { FaultInjector } from './faults/injector.ts';
 import { type ReplicaFactory, type ReplicaProcess } from './node_api.ts';
+import { Processes } from './processes.ts';
 import { type Plan } from './plan.ts';
 import { SimClock, type VirtualTime } from './ports/sim_clock.ts';
 import { NetworkPort, SimNetwork, type NetworkHost } from './ports/sim_network.ts';
 import { SimDisk } from './ports/sim_storage.ts';
-import { processRng } from './ports/sim_rng.ts';
 import { NO_LIMITS, type SeedLimits, type SeedResult, type SeedViolation } from './search/seed_result.ts';
 import { type SeedRun } from './search/seed_run.ts';
 import { Trace } from './trace.ts';
@@ -55,7 +53,7 @@ export interface WorldOptions {
 }
 
 export class World
-  implements SeedRun, CheckContext, NetworkHost, FaultHost, ClientHost, ReplicaObserver
+  implements SeedRun, CheckContext, NetworkHost, ClientHost
 {
   readonly config: ClusterConfig;
   readonly zones: Zones;
@@ -64,14 +62,13 @@ export class World
   readonly clientCount: number;
   readonly counters = new Counters();
   readonly suite: CheckerSuite;
-  readonly replicas: (ReplicaProcess | null)[] = [];
+  readonly processes: Processes;
   readonly clients: SimClient[] = [];
   readonly disks: SimDisk[] = [];
   readonly network: SimNetwork;
   readonly arena: Arena;
   readonly time: VirtualTime = { now: 0 };
 
-  private readonly options: WorldOptions;
   private readonly thePlan: Plan;
   private readonly queue: EventQueue;
   private readonly pool: MessagePool;
@@ -83,16 +80,6 @@ export class World
   private readonly holder: number;
   private readonly eventsMax: number;
 
-  private readonly up: Uint8Array;
-  private readonly paused: Uint8Array;
-  private readonly starts: Uint32Array;
-  /** A process that began on a disk whose journal had no faults. */
-  private readonly cleanStart: Uint8Array;
-  /** Events of a paused node, in order: lists of slots. */
-  private readonly heldFirst: Int32Array;
-  private readonly heldLast: Int32Array;
-
-  private viewFixed = 0;
   private healedAt = NONE;
   private clientsStopped = false;
   private settledAt = NONE;
@@ -108,7 +95,6 @@ export class World
     const { plan, arena } = options;
     const limits = options.limits ?? NO_LIMITS;
     arena.reset();
-    this.options = options;
     this.thePlan = plan;
     this.arena = arena;
     this.config = arena.config;
@@ -122,12 +108,6 @@ export class World
     const nodes = this.replicaCount + this.clientCount;
     this.holder = nodes + 1;
     this.decisions = new Decisions(plan.seedWords, plan.decisions);
-    this.up = new Uint8Array(nodes);
-    this.paused = new Uint8Array(nodes);
-    this.starts = new Uint32Array(this.replicaCount);
-    this.cleanStart = new Uint8Array(this.replicaCount);
-    this.heldFirst = new Int32Array(nodes).fill(NONE);
-    this.heldLast = new Int32Array(nodes).fill(NONE);
     this.probesBefore = probeHits(plan.gates);
 
     this.network = new SimNetwork({
@@ -150,7 +130,6 @@ export class World
       this.ports.push(new NetworkPort(this.network, node));
     }
     for (let node = 0; node < this.replicaCount; node++) {
-      this.replicas.push(null);
       const disk = new SimDisk({
         plan: plan.storage,
         time: this.time,
@@ -168,8 +147,24 @@ export class World
       this.disks.push(disk);
     }
     this.suite = new CheckerSuite(this, options.checkers);
+    this.processes = new Processes({
+      factory: options.factory,
+      config: this.config,
+      zones: this.zones,
+      cluster: this.cluster,
+      replicaCount: this.replicaCount,
+      seed: plan.seedWords,
+      time: this.time,
+      queue: this.queue,
+      pool: this.pool,
+      clocks: this.clocks,
+      ports: this.ports,
+      disks: this.disks,
+      suite: this.suite,
+      counters: this.counters,
+    });
     this.injector = new FaultInjector({
-      host: this,
+      processes: this.processes,
       faults: plan.faults,
       queue: this.queue,
       decisions: this.decisions,
@@ -213,7 +208,6 @@ export class World
     }
     for (let client = 0; client < this.clientCount; client++) {
       const node = this.replicaCount + client;
-      this.up[node] = 1;
       const key = this.decisions.key(KEY_FAMILY, node, 0, 0, 0, 0, 0);
       const at = 1 + this.decisions.below(key, DOMAIN.think, START_SPREAD_MICROS);
       this.queue.push(at, EVENT.clientStart, node, 0, 0, 0);
@@ -271,7 +265,7 @@ export class World
   }
 
   private dispatch(slot: number, kind: number, node: number): void {
-    if (this.paused[node] === 1 && kind <= EVENT.storageNotice) {
+    if (kind <= EVENT.storageNotice && node < this.replicaCount && this.processes.isPaused(node)) {
       this.hold(slot, kind, node);
       return;
     }
@@ -297,13 +291,16 @@ export class World
         this.injector.end(a);
         break;
       case EVENT.crash:
-        if (this.healedAt !== NONE || this.up[node] === 0) break;
+        if (this.healedAt !== NONE || !this.isUp(node)) break;
         if (b === 1 && !(this.disks[node] as SimDisk).crashOnWrite) break;
         this.counters.apply(FAULT.crash);
-        this.crash(node, a);
+        this.processes.crash(node, a, FAULT.crash);
         break;
       case EVENT.restart:
-        if (this.up[node] === 0) this.restart(node);
+        if (!this.isUp(node)) {
+          this.processes.start(node);
+          this.afterReplica(node);
+        }
         break;
       case EVENT.think:
         this.pool.holder = node;
@@ -343,7 +340,7 @@ export class World
     this.counters.delivered++;
     this.pool.holder = node;
     if (node < this.replicaCount) {
-      (this.replicas[node] as ReplicaProcess).onMessage(message);
+      (this.processes.replicas[node] as ReplicaProcess).onMessage(message);
       this.afterReplica(node);
     } else {
       this.client(node).onMessage(message);
@@ -358,7 +355,7 @@ export class World
     (this.clocks[node] as SimClock).fired(timer);
     this.pool.holder = node;
     if (node < this.replicaCount) {
-      (this.replicas[node] as ReplicaProcess).onTimer(timer);
+      (this.processes.replicas[node] as ReplicaProcess).onTimer(timer);
       this.afterReplica(node);
     } else {
       this.client(node).onTimer(timer);
@@ -371,7 +368,7 @@ export class World
     const disk = this.disks[node] as SimDisk;
     const result = this.finishOperation(disk, operation, node);
     this.pool.holder = node;
-    (this.replicas[node] as ReplicaProcess).onStorage(disk.tokenOf(operation), result);
+    (this.processes.replicas[node] as ReplicaProcess).onStorage(disk.tokenOf(operation), result);
     this.afterReplica(node);
   }
 
@@ -390,7 +387,7 @@ export class World
     this.queue.release(slot);
     this.trace.add(this.time.now, EVENT.storageNotice, node, token, result, 0, 0);
     this.pool.holder = node;
-    (this.replicas[node] as ReplicaProcess).onStorage(token, result);
+    (this.processes.replicas[node] as ReplicaProcess).onStorage(token, result);
     this.afterReplica(node);
   }
 
@@ -401,7 +398,7 @@ export class World
     disk.writeStarted = false;
     disk.crashOnWrite = false;
     const { writeMinMicros, writeMeanMicros } = this.thePlan.storage;
-    const key = this.decisions.key(KEY_FAMILY, node, this.starts[node] as number, 1, 0, 0, 0);
+    const key = this.decisions.key(KEY_FAMILY, node, this.processes.starts[node] as number, 1, 0, 0, 0);
     const span = writeMinMicros + writeMeanMicros + 1;
     const delay = 1 + this.decisions.below(key, DOMAIN.crashDelay, span);
     const down = this.injector.downMicros[node] as number;
@@ -411,112 +408,12 @@ export class World
   // --- Processes ---
 
   isUp(node: number): boolean {
-    return this.up[node] === 1;
-  }
-
-  isPaused(node: number): boolean {
-    return this.paused[node] === 1;
-  }
-
-  downCount(): number {
-    let down = 0;
-    for (let node = 0; node < this.replicaCount; node++) {
-      if (this.up[node] === 0 || this.paused[node] === 1) down++;
-    }
-    return down;
-  }
-
-  primary(): number {
-    let view = NONE;
-    for (const replica of this.replicas) {
-      if (replica !== null && replica.status === 'normal' && replica.view > view) view = replica.view;
-    }
-    return view === NONE ? 0 : view % this.replicaCount;
-  }
-
-  crash(node: number, downMicros: number): void {
-    this.counters.crashes++;
-    this.dropHeld(node);
-    (this.clocks[node] as SimClock).disarmAll();
-    (this.disks[node] as SimDisk).crash();
-    this.replicas[node] = null;
-    this.up[node] = 0;
-    this.paused[node] = 0;
-    this.pool.dropHolder(node);
-    this.injector.processGone(node);
-    this.suite.stopped(node);
-    this.queue.push(this.time.now + Math.max(1, downMicros), EVENT.restart, node, 0, 0, 0);
-  }
-
-  private restart(node: number): void {
-    const disk = this.disks[node] as SimDisk;
-    const start = this.starts[node] as number;
-    this.starts[node] = start + 1;
-    if (start > 0) {
-      this.counters.restarts++;
-      this.counters.observe(FAULT.crash);
-      this.spareJournal(node);
-    }
-    disk.restart();
-    this.pool.holder = node;
-    const replica = this.options.factory.create({
-      config: this.config,
-      cluster: this.cluster,
-      replicaIndex: node,
-      replicaCount: this.replicaCount,
-      clock: this.clocks[node] as SimClock,
-      network: this.ports[node] as NetworkPort,
-      storage: disk,
-      rng: processRng(this.thePlan.seedWords, node, start),
-      pool: this.pool,
-      observer: this,
-    });
-    this.replicas[node] = replica;
-    this.up[node] = 1;
-    this.suite.started(node);
-    replica.start();
-    this.afterReplica(node);
-  }
-
-  /**
-   * Too many replicas that cannot tell their head would leave none to ask (all logs are whole, yet
-   * nobody may vote). So a replica whose vote is needed finds the faults of its journal withdrawn.
-   */
-  private spareJournal(node: number): void {
-    let voters = 0;
-    for (let other = 0; other < this.replicaCount; other++) {
-      const replica = this.replicas[other];
-      if (replica === null || replica === undefined) continue;
-      const sure = replica.status === 'recovering' && this.cleanStart[other] === 1;
-      if (sure || replica.status === 'normal' || replica.status === 'view_change') voters++;
-    }
-    const needed = voters < quorumsOf(this.replicaCount).viewChange;
-    this.cleanStart[node] = needed ? 1 : 0;
-    if (!needed) return;
-    const { journalHeaders, replies } = this.zones;
-    (this.disks[node] as SimDisk).withdraw(journalHeaders / SECTOR_SIZE, replies / SECTOR_SIZE);
-  }
-
-  pause(node: number): void {
-    this.paused[node] = 1;
-  }
-
-  resume(node: number): void {
-    this.paused[node] = 0;
-    let slot = this.heldFirst[node] as number;
-    this.heldFirst[node] = NONE;
-    this.heldLast[node] = NONE;
-    while (slot !== NONE) {
-      const next = this.queue.next[slot] as number;
-      this.queue.insert(slot, this.time.now);
-      slot = next;
-    }
+    return node >= this.replicaCount || this.processes.isUp(node);
   }
 
   /** The disk works on while its process stands still; everything else waits. */
   private hold(slot: number, kind: number, node: number): void {
     const queue = this.queue;
-    this.counters.observe(FAULT.pause);
     this.trace.add(this.time.now, kind, node, NONE, 0, 0, 0);
     if (kind === EVENT.storage) {
       const disk = this.disks[node] as SimDisk;
@@ -525,24 +422,7 @@ export class World
       queue.a[slot] = disk.tokenOf(operation);
       queue.kind[slot] = EVENT.storageNotice;
     }
-    queue.next[slot] = NONE;
-    const last = this.heldLast[node] as number;
-    if (last === NONE) this.heldFirst[node] = slot;
-    else queue.next[last] = slot;
-    this.heldLast[node] = slot;
-  }
-
-  private dropHeld(node: number): void {
-    let slot = this.heldFirst[node] as number;
-    this.heldFirst[node] = NONE;
-    this.heldLast[node] = NONE;
-    while (slot !== NONE) {
-      const next = this.queue.next[slot] as number;
-      // A packet must leave its link, too: it arrives at a process that is gone.
-      if (this.queue.kind[slot] === EVENT.deliver) this.queue.insert(slot, this.time.now);
-      else this.queue.release(slot);
-      slot = next;
-    }
+    this.processes.hold(slot, node);
   }
 
   private processThrew(node: number, thrown: unknown): void {
@@ -555,7 +435,7 @@ export class World
       disk.errorInjected;
     if (disk !== undefined) this.suite.panicked(node, error.name, error.message, injected);
     if (injected) {
-      this.crash(node, this.injector.downMicros[node] as number);
+      this.processes.crash(node, this.injector.downMicros[node] as number, FAULT.io_error);
       return;
     }
     this.panicStack = error.stack ?? '';
@@ -588,55 +468,6 @@ export class World
     this.queue.push(this.time.now + delayMicros, EVENT.think, node, 0, 0, 0);
   }
 
-  // --- What replicas show (ReplicaObserver) ---
-
-  recovered(replica: Replica): void {
-    this.suite.recovered(replica.replicaIndex, replica.journal);
-  }
-
-  committed(replica: Replica, op: number, prepare: Message, reply: Message | null): void {
-    this.suite.committed(replica.replicaIndex, op, prepare, reply);
-  }
-
-  checkpointed(replica: Replica, op: number): void {
-    this.counters.checkpoints++;
-    this.suite.checkpointed(replica.replicaIndex, op);
-  }
-
-  statusChanged(replica: Replica): void {
-    const node = replica.replicaIndex;
-    const view = replica.view;
-    this.suite.view(node, view, replica.logView);
-    if (replica.status === 'recovering_head') this.counters.recoveringHead++;
-    const leads = replica.status === 'normal' && view % this.replicaCount === node;
-    if (leads && view > this.viewFixed) {
-      this.viewFixed = view;
-      this.counters.viewChanges++;
-    }
-    this.countViews();
-  }
-
-  ignored(_replica: Replica, _command: number, _reason: string): void {}
-
-  discarded(_replica: Replica, _op: number, _header: Region, _at: number): void {}
-
-  synced(replica: Replica, _fromOp: number, toOp: number): void {
-    this.counters.syncs++;
-    this.suite.synced(replica.replicaIndex, toOp);
-  }
-
-  private countViews(): void {
-    let different = 0;
-    for (let i = 0; i < this.replicaCount; i++) {
-      const view = this.replicas[i]?.view;
-      if (view === undefined) continue;
-      let first = true;
-      for (let j = 0; j < i && first; j++) first = this.replicas[j]?.view !== view;
-      if (first) different++;
-    }
-    if (different > this.counters.viewsLiveMax) this.counters.viewsLiveMax = different;
-  }
-
   // --- What goes over the wire (NetworkHost) ---
 
   sent(node: number, message: Message): void {
@@ -649,9 +480,9 @@ export class World
     this.healedAt = this.time.now;
     this.injector.heal();
     this.stopClients();
+    this.processes.resumeAll();
     for (let node = 0; node < this.replicaCount; node++) {
-      if (this.paused[node] === 1) this.resume(node);
-      if (this.up[node] === 0) this.queue.push(this.time.now + 1, EVENT.restart, node, 0, 0, 0);
+      if (!this.isUp(node)) this.queue.push(this.time.now + 1, EVENT.restart, node, 0, 0, 0);
     }
     this.suite.healed((1 << this.replicaCount) - 1);
     this.queue.push(this.time.now + SETTLE_MICROS, EVENT.settle, 0, 0, 0, 0);
@@ -691,9 +522,9 @@ export class World
       if (!(this.clients[client] as SimClient).settled) return `C${client} waits for an answer`;
     }
     if (!this.clientsStopped) return `clients had ${this.counters.replies} answers`;
-    const first = this.replicas[0];
+    const first = this.processes.replicas[0];
     for (let node = 0; node < this.replicaCount; node++) {
-      const replica = this.replicas[node];
+      const replica = this.processes.replicas[node];
       if (replica === null || replica === undefined) return `R${node} does not run`;
       if (replica.status !== 'normal') return `R${node} is in status ${replica.status}`;
       if (replica.view !== first?.view) {

@@ -11,6 +11,7 @@ import { type FaultClass } from '../plan.ts';
 import { type SimClock } from '../ports/sim_clock.ts';
 import { type SimNetwork } from '../ports/sim_network.ts';
 import { OPERATION_KIND, OVERLAY, type SimDisk } from '../ports/sim_storage.ts';
+import { type Processes } from '../processes.ts';
 import { type FaultAtlas } from './fault_atlas.ts';
 import { NODE, type FaultEvent } from './schedule.ts';
 
@@ -18,22 +19,8 @@ const KEY_FAMILY = 6;
 /** A crash during a write happens without one when the node writes nothing for this long. */
 const WRITE_WAIT_MICROS = 500_000;
 
-/** What the injector asks of the world. */
-export interface FaultHost {
-  readonly replicaCount: number;
-  /** Best guess of the present primary: that of the highest view in which a replica is normal. */
-  primary(): number;
-  isUp(node: number): boolean;
-  isPaused(node: number): boolean;
-  downCount(): number;
-  /** Power off now, back after `downMicros`. */
-  crash(node: number, downMicros: number): void;
-  pause(node: number): void;
-  resume(node: number): void;
-}
-
 export interface InjectorOptions {
-  readonly host: FaultHost;
+  readonly processes: Processes;
   readonly faults: readonly FaultEvent[];
   readonly queue: EventQueue;
   readonly decisions: Decisions;
@@ -45,7 +32,7 @@ export interface InjectorOptions {
 }
 
 export class FaultInjector {
-  private readonly host: FaultHost;
+  private readonly processes: Processes;
   private readonly faults: readonly FaultEvent[];
   private readonly queue: EventQueue;
   private readonly decisions: Decisions;
@@ -58,14 +45,13 @@ export class FaultInjector {
   private readonly fellOn: Int8Array;
   /** Restart delays of nodes that wait to crash at their next write, or to fail at an operation. */
   readonly downMicros: Float64Array;
-  /** Overlapping slow phases and pauses of a node. */
+  /** Slow phases that last on a disk: they may overlap. */
   private readonly slowdowns: Uint8Array;
-  private readonly pauses: Uint8Array;
   /** Faults are over. */
   private ended = false;
 
   constructor(options: InjectorOptions) {
-    this.host = options.host;
+    this.processes = options.processes;
     this.faults = options.faults;
     this.queue = options.queue;
     this.decisions = options.decisions;
@@ -75,10 +61,9 @@ export class FaultInjector {
     this.clocks = options.clocks;
     this.atlas = options.atlas;
     this.fellOn = new Int8Array(options.faults.length).fill(-1);
-    const count = options.host.replicaCount;
+    const count = options.processes.replicaCount;
     this.downMicros = new Float64Array(count);
     this.slowdowns = new Uint8Array(count);
-    this.pauses = new Uint8Array(count);
   }
 
   /** Puts all fault events into the queue. */
@@ -110,7 +95,7 @@ export class FaultInjector {
         }
         return;
       case 'isolate':
-        for (let peer = 0; peer < this.host.replicaCount; peer++) {
+        for (let peer = 0; peer < this.processes.replicaCount; peer++) {
           if (peer === node) continue;
           if (fault.direction !== 'in') this.network.join(node, peer);
           if (fault.direction !== 'out') this.network.join(peer, node);
@@ -123,9 +108,7 @@ export class FaultInjector {
         return;
       }
       case 'pause':
-        if (this.pauses[node] === 0) return; // A crash ended it.
-        this.pauses[node] = (this.pauses[node] as number) - 1;
-        if (this.pauses[node] === 0 && this.host.isPaused(node)) this.host.resume(node);
+        this.processes.resume(node);
         return;
       case 'slow_disk':
         this.slowdowns[node] = (this.slowdowns[node] as number) - 1;
@@ -147,13 +130,8 @@ export class FaultInjector {
     }
   }
 
-  /** A process that was to crash or fail is gone already: its pause ends with it. */
-  processGone(node: number): void {
-    this.pauses[node] = 0;
-  }
-
   private apply(fault: FaultEvent, node: number, index: number): boolean {
-    const { host, network } = this;
+    const { processes, network } = this;
     switch (fault.kind) {
       case 'partition':
         if (fault.links.length === 0) return false;
@@ -162,51 +140,50 @@ export class FaultInjector {
         }
         return true;
       case 'isolate':
-        if (host.replicaCount === 1) return false;
-        for (let peer = 0; peer < host.replicaCount; peer++) {
+        if (processes.replicaCount === 1) return false;
+        for (let peer = 0; peer < processes.replicaCount; peer++) {
           if (peer === node) continue;
           if (fault.direction !== 'in') network.cut(node, peer);
           if (fault.direction !== 'out') network.cut(peer, node);
         }
         return true;
       case 'clog': {
-        if (host.replicaCount === 1) return false;
+        if (processes.replicaCount === 1) return false;
         const peer = this.peerOf(node, fault.peer);
         if (fault.direction === 'out') network.clog(node, peer);
         else network.clog(peer, node);
         return true;
       }
       case 'crash':
-        if (!host.isUp(node) || host.downCount() >= fault.downMax) return false;
-        if (fault.duringWrite && !host.isPaused(node)) {
+        if (!processes.isUp(node) || processes.downCount() >= fault.downMax) return false;
+        if (fault.duringWrite && !processes.isPaused(node)) {
           // Waits for the node's next write, though not for ever; the world counts it then.
           (this.disks[node] as SimDisk).crashOnWrite = true;
           this.downMicros[node] = fault.down;
           this.queue.push(fault.at + WRITE_WAIT_MICROS, EVENT.crash, node, fault.down, 1, 0);
           return false;
         }
-        host.crash(node, fault.down);
+        processes.crash(node, fault.down, FAULT.crash);
         return true;
       case 'restart_all': {
         let any = false;
-        for (let replica = 0; replica < host.replicaCount; replica++) {
-          if (!host.isUp(replica)) continue;
-          host.crash(replica, fault.down[replica] as number);
+        for (let replica = 0; replica < processes.replicaCount; replica++) {
+          if (!processes.isUp(replica)) continue;
+          processes.crash(replica, fault.down[replica] as number, FAULT.restart_all);
           any = true;
         }
         return any;
       }
       case 'pause':
-        if (!host.isUp(node)) return false;
-        this.pauses[node] = (this.pauses[node] as number) + 1;
-        if (!host.isPaused(node)) host.pause(node);
+        if (!processes.isUp(node)) return false;
+        processes.pause(node);
         return true;
       case 'bit_rot':
         return this.plant(node, fault.pick, fault.sectors, OVERLAY.rot);
       case 'latent_sector':
         return this.plant(node, fault.pick, fault.sectors, OVERLAY.unreadable);
       case 'io_error':
-        if (!host.isUp(node)) return false;
+        if (!processes.isUp(node)) return false;
         // The disk counts it when an operation meets it.
         (this.disks[node] as SimDisk).failNext = OPERATION_KIND[fault.operation];
         this.downMicros[node] = fault.down;
@@ -229,20 +206,20 @@ export class FaultInjector {
   }
 
   private resolve(node: number, index: number): number {
-    const { host } = this;
+    const { processes } = this;
     if (node >= 0) return node;
-    const primary = host.primary();
+    const primary = processes.primary();
     if (node === NODE.primary) return primary;
-    if (node === NODE.nextPrimary) return (primary + 1) % host.replicaCount;
-    if (host.replicaCount === 1) return 0;
+    if (node === NODE.nextPrimary) return (primary + 1) % processes.replicaCount;
+    if (processes.replicaCount === 1) return 0;
     const key = this.decisions.key(KEY_FAMILY, index, 0, 0, 0, 0, 0);
-    const step = 1 + this.decisions.below(key, DOMAIN.backup, host.replicaCount - 1);
-    return (primary + step) % host.replicaCount;
+    const step = 1 + this.decisions.below(key, DOMAIN.backup, processes.replicaCount - 1);
+    return (primary + step) % processes.replicaCount;
   }
 
   /** The other end of a clogged link: the plan's, unless the target turned out to be that one. */
   private peerOf(node: number, peer: number): number {
-    return peer === node ? (peer + 1) % this.host.replicaCount : peer;
+    return peer === node ? (peer + 1) % this.processes.replicaCount : peer;
   }
 }
 
