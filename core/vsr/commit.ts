@@ -265,6 +265,7 @@ export function superblockUpdated(r: Replica): void {
   r.observer.checkpointed(r, r.checkpointOp);
   // The window for acks has moved up: what was written but held back is acknowledged now.
   if (r.status === 'normal') {
+    r.journal.removeUnneeded(r.repairMin, r.op);
     normal.sendPrepareOksOfSuffix(r);
     normal.prepareQueued(r);
   }

@@ -60,6 +60,7 @@ export function superblockOpened(r: Replica): void {
   r.syncOpMin = state.syncOpMin;
   r.syncOpMax = state.syncOpMax;
   r.blocksComplete = state.syncOpMax === 0;
+  if (r.checkpointOp > 0 && r.blocksComplete) r.observer.checkpointed(r, r.checkpointOp);
   // Every start is a new generation, durable before the first message.
   r.recoveryStage = 'generation';
   r.superblock.update({ generation: state.generation + 1 });
@@ -151,7 +152,9 @@ function decideHead(r: Replica): boolean {
   const sameView = r.logView === r.view;
   const recovered = Math.max(r.journal.opMaxRecovered, r.checkpointOp);
   let head = sameView ? recovered : -1;
-  for (let i = 0; i < r.viewHeadersCount; i++) {
+  // Alone, what is not in the journal was never acknowledged, and nobody else could supply it.
+  const listed = r.replicaCount === 1 ? 0 : r.viewHeadersCount;
+  for (let i = 0; i < listed; i++) {
     const at = i * HEADER_SIZE;
     const op = opOf(list, at);
     if (isBlank(list, at) || op > r.prepareMax) continue;

@@ -20,6 +20,7 @@ import {
 import { type Message } from '../message/pool.ts';
 import { copyWords, equalWords, isZeroWords, readU64, writeU64, type Region } from '../message/region.ts';
 import { defineProbe } from '../probe.ts';
+import { JOURNAL_READS_FOR_COMMIT } from '../storage/journal.ts';
 import * as commit from './commit.ts';
 import { answerDuplicate, inlineReply, journalPrepare } from './normal.ts';
 import { type Replica } from './replica.ts';
@@ -386,6 +387,8 @@ export function onRequestPrepare(r: Replica, message: Message): void {
     return r.send(from, cached);
   }
   if (!r.journal.hasPrepareOnDisk(op, checksum, at)) return sendNack(r, message);
+  // Peers that ask a lot must not keep the commit path from reading.
+  if (r.journal.readsAvailable() <= JOURNAL_READS_FOR_COMMIT) return r.ignore(message, 'busy');
   const serving = giveServing(r, from);
   if (serving === -1) return r.ignore(message, 'busy');
   if (!r.journal.readPrepare(op, checksum, at, READ_FOR_PEER + serving)) {
