@@ -33,12 +33,25 @@ interface SavedBuffer {
   readonly copy: Uint8Array;
 }
 
+/** A large memory: of its 4 KiB pages only those that are not zero, most of a disk or pool being. */
+interface SavedPages {
+  readonly target: Uint8Array;
+  /** Page numbers, and their bytes one after another. */
+  readonly pages: readonly number[];
+  readonly bytes: Uint8Array;
+}
+
+const PAGE = 4096;
+/** Buffers from this size on are saved by pages. */
+const PAGED_SIZE = 1 << 16;
+
 export class Snapshot {
   private readonly objects: SavedObject[] = [];
   private readonly arrays: SavedArray[] = [];
   private readonly maps: SavedMap[] = [];
   private readonly sets: SavedSet[] = [];
   private readonly buffers: SavedBuffer[] = [];
+  private readonly paged: SavedPages[] = [];
 
   /** Saves all that `root` reaches. */
   static of(root: object): Snapshot {
@@ -49,12 +62,19 @@ export class Snapshot {
 
   /** Bytes of buffers held. */
   get size(): number {
-    return this.buffers.reduce((sum, { copy }) => sum + copy.byteLength, 0);
+    const whole = this.buffers.reduce((sum, { copy }) => sum + copy.byteLength, 0);
+    return this.paged.reduce((sum, { bytes }) => sum + bytes.byteLength, whole);
   }
 
   /** Puts everything back. May be called any number of times. */
   restore(): void {
     for (const { target, copy } of this.buffers) target.set(copy);
+    for (const { target, pages, bytes } of this.paged) {
+      target.fill(0);
+      pages.forEach((page, i) => {
+        target.set(bytes.subarray(i * PAGE, (i + 1) * PAGE), page * PAGE);
+      });
+    }
     for (const { target, values } of this.arrays) {
       target.length = values.length;
       for (let i = 0; i < values.length; i++) target[i] = values[i];
@@ -83,7 +103,9 @@ export class Snapshot {
         visit(object.buffer);
       } else if (object instanceof ArrayBuffer) {
         const target = new Uint8Array(object);
-        this.buffers.push({ target, copy: target.slice() });
+        const paged = object.byteLength >= PAGED_SIZE && object.byteLength % PAGE === 0;
+        if (paged) this.paged.push(savePages(target));
+        else this.buffers.push({ target, copy: target.slice() });
       } else if (Array.isArray(object)) {
         if (Object.isFrozen(object)) continue;
         this.arrays.push({ target: object, values: object.slice() });
@@ -112,6 +134,20 @@ export class Snapshot {
     this.objects.push({ target: object, keys, values });
     for (const value of values) visit(value);
   }
+}
+
+function savePages(target: Uint8Array): SavedPages {
+  const words = new Int32Array(target.buffer);
+  const pages: number[] = [];
+  for (let page = 0; page * PAGE < target.byteLength; page++) {
+    let at = page * (PAGE / 4);
+    const end = at + PAGE / 4;
+    while (at < end && words[at] === 0) at++;
+    if (at < end) pages.push(page);
+  }
+  const bytes = new Uint8Array(pages.length * PAGE);
+  pages.forEach((page, i) => bytes.set(target.subarray(page * PAGE, (page + 1) * PAGE), i * PAGE));
+  return { target, pages, bytes };
 }
 
 function restoreObject({ target, keys, values }: SavedObject): void {

@@ -63,3 +63,16 @@ test('snapshot: a buffer that was replaced by a larger one is the old one again'
   assert.equal(holder.bytes, before);
   assert.deepEqual([...holder.bytes], [1, 2, 3]);
 });
+
+test('snapshot: of a large memory only the pages in use are kept, and all come back', () => {
+  const holder = { disk: new Uint8Array(1 << 20) };
+  holder.disk[5 * 4096 + 7] = 1;
+  holder.disk[200 * 4096] = 2;
+  const before = holder.disk.slice();
+  const snapshot = Snapshot.of(holder);
+  assert.equal(snapshot.size, 2 * 4096);
+  holder.disk[5 * 4096 + 7] = 0;
+  holder.disk[100 * 4096] = 9;
+  snapshot.restore();
+  assert.deepEqual(holder.disk, before);
+});
