@@ -48,7 +48,7 @@ export class AckedDurability implements Checker {
     if (!equalWords(this.header, AT.checksum, message, AT.prepareChecksum, 32)) {
       this.context.fail(
         this.id,
-        `R${node} acknowledged op ${op}, but power loss now would leave op ${opOf(this.header)} ` +
+        `R${node} acknowledged op ${op}, but power loss now would leave another prepare, or none, ` +
           'in that slot of its disk',
       );
     }

@@ -7,7 +7,7 @@
  */
 import { bodyValid, headerValid } from '../core/checksum.ts';
 import { HEADER_SIZE, SECTOR_SIZE } from '../core/constants.ts';
-import { AT, opOf, sizeOf } from '../core/message/header.ts';
+import { AT, OPERATION, opOf, operationOf, sizeOf } from '../core/message/header.ts';
 import { equalWords, regionOf, type Region } from '../core/message/region.ts';
 import { prepareOffset } from '../core/storage/data_file.ts';
 import { Fingerprint } from './fingerprint.ts';
@@ -42,9 +42,10 @@ export class TornWriteRecovery implements Checker {
       }
       // A clean slot's header in memory is that of the prepare on disk.
       if (journal.dirty[slot] === 0 && journal.faulty[slot] === 0) {
+        // (A reserved header carries its slot as its op: it says that nothing is expected here.)
         const header = slot * HEADER_SIZE;
         if (
-          opOf(journal.headers, header) % config.journalSlots === slot &&
+          operationOf(journal.headers, header) !== OPERATION.reserved &&
           opOf(journal.headers, header) === opOf(this.prepare) &&
           !equalWords(journal.headers, header, this.prepare, 0, HEADER_SIZE)
         ) {

@@ -307,7 +307,7 @@ const PLANTS: readonly Plant[] = [
   {
     checker: 'acked_durability',
     what: 'an acknowledgement before the sync',
-    says: /R1 acknowledged op 5, but power loss now would leave op 0/,
+    says: /R1 acknowledged op 5, but power loss now would leave another prepare, or none/,
     plant: (c) => {
       c.setUp().call(0, KERNEL.append, encodeAppend(TENANT, STREAM, c.events(0, 1)));
       const prepare = c.prepare(0);
