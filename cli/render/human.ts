@@ -68,11 +68,18 @@ export function violationText(violation: CampaignViolation, context: ViolationCo
     ['code', `kimberlite ${code.version}, commit ${code.commit}, Node ${code.node}`],
   ];
   if (bundle !== null) {
-    rows.push(['replay', `vopr repro ${shellWord(bundle)}`]);
+    rows.push(['replay', replayText(bundle)]);
     rows.push(['hint', hintText(violation, context)]);
   }
   const lines = rows.map(([label, text]) => `  ${label.padEnd(7)} ${text}\n`);
   return `\nviolation of ${violation.invariant}: ${violation.message}\n${lines.join('')}\n`;
+}
+
+/** In a clone there is no `vopr` on the path, but npm knows it. */
+function replayText(bundle: string): string {
+  const args = `repro ${shellWord(bundle)}`;
+  const inClone = process.env['npm_lifecycle_event'] === 'vopr';
+  return inClone ? `vopr ${args}   (in this clone: npm run -s vopr -- ${args})` : `vopr ${args}`;
 }
 
 function hintText(violation: CampaignViolation, { canary }: ViolationContext): string {

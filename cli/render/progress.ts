@@ -4,7 +4,8 @@
  */
 import { duration, grouped, short } from '../numbers.ts';
 
-const BAR_WIDTH = 24;
+const BAR_WIDTH_MIN = 8;
+const BAR_WIDTH_MAX = 24;
 const REDRAW_SECONDS = 0.1;
 const PLAIN_LINE_SECONDS = 10;
 
@@ -46,16 +47,18 @@ export class Progress {
     const left = done === 0 ? '' : `, ${duration((this.#total - done) / rate)} left`;
     const facts =
       `${grouped(done)}/${grouped(this.#total)} seeds, ` +
-      `${short(rate)} seeds/s, ${short(events / elapsed)} events/s${left}`;
+      `${short(rate)}/s, ${short(events / elapsed)} events/s${left}`;
     if (!onTerminal) {
       this.#stream.write(`${this.#label}: ${facts}\n`);
       return;
     }
-    const filled = Math.round((done / this.#total) * BAR_WIDTH);
-    const bar = '█'.repeat(filled) + '░'.repeat(BAR_WIDTH - filled);
-    const line = `${this.#label} ${bar} ${facts}`;
     // One cell short of the edge: a full line would wrap and could not be redrawn.
-    this.#stream.write(`\r\u001b[K${line.slice(0, (this.#stream.columns ?? 80) - 1)}`);
+    const cells = (this.#stream.columns ?? 80) - 1;
+    const room = cells - this.#label.length - facts.length - 2;
+    const width = Math.min(BAR_WIDTH_MAX, Math.max(BAR_WIDTH_MIN, room));
+    const filled = Math.round((done / this.#total) * width);
+    const bar = '█'.repeat(filled) + '░'.repeat(width - filled);
+    this.#stream.write(`\r\u001b[K${`${this.#label} ${bar} ${facts}`.slice(0, cells)}`);
     this.#shown = true;
   }
 

@@ -29,7 +29,7 @@ interface ReproOptions {
 export function addReproCommand(program: Command, setStatus: (status: ExitStatus) => void): void {
   subcommand(program, 'repro', 'run a bundle again: 1 reproduced, 0 no failure, 125 another failure', [
     'vopr repro .vopr/bundles/combined-1182-agreement.kmb',
-    'git bisect run npx vopr repro failing.kmb',
+    'git bisect run npm run -s vopr -- repro /tmp/failing.kmb',
   ])
     .argument('<bundle.kmb>', 'a file that `vopr run` wrote; - reads standard input')
     .option('-q, --quiet', 'only the exit status')

@@ -163,10 +163,20 @@ test('progress: a bar on a terminal, plain lines anywhere else', () => {
   assert.equal(
     text,
     `\r\u001b[Kcombined ${'█'.repeat(6)}${'░'.repeat(18)} ` +
-      '250/1,000 seeds, 50 seeds/s, 200 k events/s, 15 s left',
+      '250/1,000 seeds, 50/s, 200 k events/s, 15 s left',
   );
   bar.clear();
   assert.ok(text.endsWith('\r\u001b[K'));
+
+  text = '';
+  now = 0;
+  const usual = new Progress({ isTTY: true, columns: 80, write }, () => now);
+  usual.start('swizzle_clogging', 1000);
+  now = 5;
+  usual.update(500, 1_000_000);
+  const line = text.replace('\r\u001b[K', '');
+  assert.match(line, /^swizzle_clogging █{4}░{4} .*, 5.0 s left$/, 'the bar gives way to the facts');
+  assert.ok(line.length < 80, line);
 
   text = '';
   now = 0;
@@ -183,7 +193,7 @@ test('progress: a bar on a terminal, plain lines anywhere else', () => {
   for (now = 1; now <= 25; now++) plain.update(now * 10, now * 1000);
   plain.clear();
   assert.equal(text.split('\n').length - 1, 2, 'a line every ten seconds');
-  assert.match(text, /^combined: 100\/1,000 seeds, 10 seeds\/s, 1000 events\/s, 1 min 30 s left\n/);
+  assert.match(text, /^combined: 100\/1,000 seeds, 10\/s, 1000 events\/s, 1 min 30 s left\n/);
 });
 
 test('numbers: grouped, short, durations and words for a shell', () => {

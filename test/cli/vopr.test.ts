@@ -1,5 +1,6 @@
 /** `vopr` as a user meets it: options, exit statuses, output, bundles. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { after, test } from 'node:test';
 import { decodeBundle, encodeBundle } from '../../bundles/format.ts';
 import { parseSeconds } from '../../cli/numbers.ts';
 import { parseSeed, parseShard } from '../../cli/vopr/run.ts';
-import { runProgram, type Outcome } from './run_program.ts';
+import { programPath, runProgram, type Outcome } from './run_program.ts';
 
 const DIRECTORY = mkdtempSync(join(tmpdir(), 'vopr-'));
 after(() => rmSync(DIRECTORY, { recursive: true, force: true }));
@@ -133,6 +134,25 @@ test('vopr: a scenario that did not happen is vacuous: status 3', async () => {
   const human = await vopr('run', 'baseline', '--seeds', '2', '--events', '500');
   assert.match(human.stdout, /vacuous seeds \(the scenario did not happen\): 1 2\n/);
   assert.match(human.stdout, /stopped after 500 events: not so in 2 seeds|stopped after 500 events/);
+});
+
+test('vopr: interrupted, it tells how far it came and exits with 2', async () => {
+  const args = [programPath('vopr'), 'run', 'baseline', '--seeds', '100000', '-vv'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  let stdout = '';
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  await new Promise<void>((resolve) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+      if (stdout.includes('seed 3: passed')) resolve();
+    });
+  });
+  child.kill('SIGINT');
+  assert.equal(await ended, 2);
+  assert.match(stdout, /\nbaseline +\d+ seeds from 1: \d+ passed; /);
+  assert.match(stderr, /vopr: interrupted after \d+ seeds\n$/);
 });
 
 test('vopr: a canary is caught, and its bundle tells so again in another process', async () => {
