@@ -175,7 +175,7 @@ test('progress: a bar on a terminal, plain lines anywhere else', () => {
   now = 5;
   usual.update(500, 1_000_000);
   const line = text.replace('\r\u001b[K', '');
-  assert.match(line, /^swizzle_clogging █{4}░{4} .*, 5.0 s left$/, 'the bar gives way to the facts');
+  assert.match(line, /^swizzle_clogging █{6}░{5} .*, 5.0 s left$/, 'the bar gives way to the facts');
   assert.ok(line.length < 80, line);
 
   text = '';
