@@ -81,9 +81,9 @@ export const CANARIES: readonly Canary[] = Object.freeze([
   {
     name: 'repair-without-checksum',
     id: CANARY.repairWithoutChecksum,
-    bug: 'A block or prepare sent for repair is taken without comparing it with what was wanted',
+    bug: 'A prepare or block from a peer is taken without verifying the checksum of its body',
     caughtBy: 'agreement',
-    scenario: 'combined',
+    scenario: 'message_loss',
     seeds: 100,
   },
   {
@@ -145,10 +145,10 @@ export const CANARIES: readonly Canary[] = Object.freeze([
   {
     name: 'stale-read',
     id: CANARY.staleRead,
-    bug: 'A primary answers a read from its own state without confirming that it still leads',
+    bug: 'A replica answers a read from its own state without confirming that the state is current',
     caughtBy: 'client_history',
-    scenario: 'network_partition_symmetric',
-    seeds: 200,
+    scenario: 'message_loss',
+    seeds: 50,
   },
   {
     name: 'repair-never',

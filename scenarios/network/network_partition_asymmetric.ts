@@ -3,7 +3,7 @@
  * nobody, and a bridge that hears both sides of a split.
  */
 import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+import { SECOND, percent, type Scenario } from '../scenario.ts';
 
 export const networkPartitionAsymmetric: Scenario = {
   name: 'network_partition_asymmetric',

@@ -3,7 +3,7 @@
  * still reach both sides, so an isolated primary is asked to commit, and to read, what it may not.
  */
 import { CORE_CHECKERS, NETWORK, STORAGE, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
+import { SECOND, percent, type Scenario } from '../scenario.ts';
 
 export const networkPartitionSymmetric: Scenario = {
   name: 'network_partition_symmetric',
