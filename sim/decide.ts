@@ -43,6 +43,7 @@ export const DOMAIN = {
   name: 28,
 } as const;
 export type DomainName = keyof typeof DOMAIN;
+const DOMAIN_NAMES = new Map(Object.entries(DOMAIN).map(([name, domain]) => [domain as number, name]));
 
 /** `ppm * THRESHOLD` compares with a u32. */
 const THRESHOLD = 4294.967296;
@@ -55,6 +56,8 @@ export class Decisions {
   private readonly pinKeys: Uint32Array;
   private readonly pinValues: Float64Array;
   private readonly pinCount: number;
+  /** When set: (domain, key) of every chance that came true, in order. What a minimiser works on. */
+  log: number[] | null = null;
 
   constructor(seed: Seed, pins: readonly PinnedDecision[]) {
     this.k0 = mix32(seed[0] ^ mix32(seed[1] ^ 0x2545f491));
@@ -95,8 +98,9 @@ export class Decisions {
       const pin = this.pinned(key, domain);
       if (pin >= 0) return this.pinValues[pin] !== 0;
     }
-    if (ppm <= 0) return false;
-    return this.bits(key, domain) < ppm * THRESHOLD;
+    if (ppm <= 0 || this.bits(key, domain) >= ppm * THRESHOLD) return false;
+    if (this.log !== null) this.log.push(domain, key >>> 0);
+    return true;
   }
 
   /** Uniform in 0..bound-1. */
@@ -121,6 +125,17 @@ export class Decisions {
     }
     const quantile = EXPONENTIAL[this.bits(key, domain) >>> 22] as number;
     return Math.floor((mean * quantile) / EXPONENTIAL_UNIT);
+  }
+
+  /** The log as decisions that force the same again; give one the value 0 to veto it. */
+  taken(): PinnedDecision[] {
+    const log = this.log ?? [];
+    const taken: PinnedDecision[] = [];
+    for (let i = 0; i < log.length; i += 2) {
+      const domain = DOMAIN_NAMES.get(log[i] as number) as string;
+      taken.push({ domain, key: log[i + 1] as number, value: 1 });
+    }
+    return taken;
   }
 
   private pinned(key: number, domain: number): number {

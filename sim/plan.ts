@@ -208,8 +208,8 @@ export interface WorkloadPlan {
 }
 
 /**
- * Overrules one decision made by hash. `key` is the decision's identity as printed by `-vv`
- * (decide.ts); `value` is what `Decisions` of that domain shall yield: 0 vetoes, 1 forces.
+ * Overrules one decision made by hash. `key` is the decision's identity as `World.decisionsTaken`
+ * lists it; `value` is what that domain of decide.ts shall yield: of a chance, 0 vetoes, 1 forces.
  */
 export interface PinnedDecision {
   readonly domain: string;

@@ -25,7 +25,7 @@ import { FaultAtlas } from './faults/fault_atlas.ts';
 import { FaultInjector } from './faults/injector.ts';
 import { type ReplicaFactory, type ReplicaProcess } from './node_api.ts';
 import { Processes } from './processes.ts';
-import { type Plan } from './plan.ts';
+import { type PinnedDecision, type Plan } from './plan.ts';
 import { SimClock, type VirtualTime } from './ports/sim_clock.ts';
 import { NetworkPort, SimNetwork, type NetworkHost } from './ports/sim_network.ts';
 import { SimDisk } from './ports/sim_storage.ts';
@@ -50,6 +50,8 @@ export interface WorldOptions {
   readonly factory: ReplicaFactory;
   readonly checkers: readonly CheckerEntry[];
   readonly limits?: SeedLimits;
+  /** Keep a list of the decisions that came true: `decisionsTaken`. */
+  readonly recordDecisions?: boolean;
 }
 
 export class World
@@ -108,6 +110,7 @@ export class World
     const nodes = this.replicaCount + this.clientCount;
     this.holder = nodes + 1;
     this.decisions = new Decisions(plan.seedWords, plan.decisions);
+    if (options.recordDecisions === true) this.decisions.log = [];
     this.probesBefore = probeHits(plan.gates);
 
     this.network = new SimNetwork({
@@ -238,6 +241,11 @@ export class World
   /** The plan is plain data already. */
   plan(): PlainData {
     return this.thePlan as unknown as PlainData;
+  }
+
+  /** What was lost, torn, duplicated, issued again..., by identity. Needs `recordDecisions`. */
+  decisionsTaken(): readonly PinnedDecision[] {
+    return this.decisions.taken();
   }
 
   /** Runs the next event; false when there is none, and nothing happened. */

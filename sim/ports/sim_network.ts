@@ -96,8 +96,6 @@ export class SimNetwork {
   /** Send counts, direct-mapped: a collision forgets a count, it never mixes two identities. */
   private readonly identityKeys: Int32Array;
   private readonly identityCounts: Uint32Array;
-  /** Key of the last packet sent or delivered, for the trace. */
-  lastKey = 0;
 
   constructor(options: SimNetworkOptions) {
     const { plan, nodeCount } = options;
@@ -152,7 +150,6 @@ export class SimNetwork {
     counters.sent++;
     const link = from * this.nodeCount + receiver;
     const key = this.identify(from, receiver, message);
-    this.lastKey = key;
 
     if ((this.cuts[link] as number) > 0) {
       counters.observe(FAULT.partition);

@@ -98,6 +98,30 @@ suite('world', () => {
     assert.equal(cut.violation, null);
   });
 
+  test('decisions can be listed, and vetoed one by one', () => {
+    const plan = planOf('message_loss', 3);
+    const arena = new Arena(plan.config);
+    const world = new World({
+      plan,
+      arena,
+      factory: REPLICA_FACTORY,
+      checkers: CHECKERS,
+      recordDecisions: true,
+    });
+    const taken = runToEnd(world).decisionsTaken();
+    const losses = taken.filter(({ domain }) => domain === 'loss');
+    assert.equal(losses.length, world.result().faults['loss.applied']);
+    assert.ok(losses.length > 5);
+    const digest = world.digest();
+    // Forcing what happens anyway changes nothing; vetoing the first loss delivers that packet.
+    const forced = runToEnd(worldOf({ ...plan, decisions: taken.slice(0, 20) }, arena));
+    assert.equal(forced.digest(), digest);
+    const first = losses[0];
+    assert.ok(first !== undefined);
+    const vetoed = runToEnd(worldOf({ ...plan, decisions: [{ ...first, value: 0 }] }, arena));
+    assert.notEqual(vetoed.digest(), digest);
+  });
+
   test('every message is accounted for: what is not held by a node or in flight is free', () => {
     const world = runToEnd(worldOf(planOf('crash_recovery', 2)));
     const { pool, queue } = world.arena;
