@@ -1,19 +1,20 @@
 /**
- * `npm run build`: JavaScript and declarations into dist/, for publishing. Node does not strip
- * types inside node_modules/, so what users install is compiled; the clone itself never needs it.
+ * `npm run build`: JavaScript and declarations into dist/ (or the directory given), for publishing.
+ * Node does not strip types inside node_modules/, so what users install is compiled; the clone
+ * itself never needs it.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { codeVersion } from '../cli/version.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const DIST = join(ROOT, 'dist');
+const DIST = resolve(ROOT, process.argv[2] ?? 'dist');
 
 rmSync(DIST, { recursive: true, force: true });
 const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-const compiled = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
+const compiled = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir', DIST], {
   cwd: ROOT,
   stdio: 'inherit',
 });
@@ -24,5 +25,7 @@ writeFileSync(join(DIST, 'COMMIT'), `${codeVersion().commit}\n`);
 const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   bin: Record<string, string>;
 };
-for (const path of Object.values(manifest.bin)) chmodSync(join(ROOT, path), 0o755);
+for (const path of Object.values(manifest.bin)) {
+  chmodSync(join(DIST, path.replace(/^dist\//, '')), 0o755);
+}
 process.stdout.write(`built ${DIST}\n`);
