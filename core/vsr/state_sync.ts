@@ -22,6 +22,7 @@ const syncStuck = defineProbe('state sync: started because stuck');
 const syncCompleted = defineProbe('state sync: all blocks local');
 const syncRefused = defineProbe('state sync: refused, checkpoint does not continue ours');
 const syncRestarted = defineProbe('state sync: started before the state was open');
+const syncKeptHead = defineProbe('state sync: kept a head past that of the start_view');
 const syncDeferred = defineProbe('state sync: deferred, a checkpoint is being cut');
 
 
@@ -64,6 +65,9 @@ export function begin(r: Replica, sv: Message): void {
   syncStarted.hits++;
   const view = viewOf(sv);
   const from = r.checkpointOp;
+  // A log of this very view that reaches further is kept: its ops may be acknowledged by us.
+  const keepsHead = r.status === 'normal' && view === r.view && r.op > opOf(sv);
+  if (keepsHead) syncKeptHead.hits++;
   if (r.status !== 'normal' || view > r.view) {
     leaveView(r);
     r.view = toView(view);
@@ -93,10 +97,12 @@ export function begin(r: Replica, sv: Message): void {
   r.blocksComplete = false;
 
   const count = sv.fields.getUint16(AT.svHeaderCount, true);
-  r.journal.removeAbove(opOf(sv));
-  r.op = toOp(opOf(sv));
+  if (!keepsHead) {
+    r.journal.removeAbove(opOf(sv));
+    r.op = toOp(opOf(sv));
+  }
   installHeaders(r, sv, count);
-  ensureHead(r, sv);
+  if (!keepsHead) ensureHead(r, sv);
   copyWords(sv, SV.headers, r.viewHeaders, 0, count * HEADER_SIZE);
   r.viewHeadersCount = count;
   r.syncing = 'updating_superblock';

@@ -659,7 +659,8 @@ export function onStartView(r: Replica, sv: Message): void {
   }
   if (r.primaryOf(view) === r.replicaIndex) return r.ignore(sv, 'own view');
   const svOp = opOf(sv);
-  if (r.status === 'normal' && view === r.view && svOp <= r.op) {
+  const lapped = stateSync.isNeeded(r, sv);
+  if (!lapped && r.status === 'normal' && view === r.view && svOp <= r.op) {
     // Installing it again would roll back prepares that were acknowledged since.
     staleStartView.hits++;
     return r.ignore(sv, 'stale');
@@ -670,7 +671,7 @@ export function onStartView(r: Replica, sv: Message): void {
     if (view === r.logView && svOp < r.op) return r.ignore(sv, 'below the uncertain head');
     headUncertainResolved.hits++;
   }
-  if (stateSync.isNeeded(r, sv)) return stateSync.begin(r, sv);
+  if (lapped) return stateSync.begin(r, sv);
 
   const count = sv.fields.getUint16(AT.svHeaderCount, true);
   let first = 0;
