@@ -42,8 +42,8 @@ test('build: JavaScript with declarations, programs that run, the same digests',
 
     const file = join(dist, '0.kmb');
     const kmb = join(dist, 'cli', 'kmb.js');
-    const format = ['format', '--cluster', '7', '--replica', '0', '--replica-count', '1', '--config', 'small'];
-    for (const command of [[...format, file], ['inspect', file]]) {
+    const format = ['--cluster', '7', '--replica', '0', '--replica-count', '1', '--config', 'small'];
+    for (const command of [['format', ...format, file], ['inspect', file]]) {
       const outcome = spawnSync(process.execPath, [kmb, ...command], { encoding: 'utf8' });
       assert.equal(outcome.status, 0, outcome.stdout + outcome.stderr);
     }
