@@ -85,6 +85,11 @@ export const CHECKERS: readonly CheckerEntry[] = Object.freeze([
     create: (context, observed) => new ReplyConsistency(context, observed),
   },
   {
+    id: 'liveness',
+    claim: 'Once faults end, every call is answered and the core converges',
+    create: (context, observed) => new Liveness(context, observed),
+  },
+  {
     id: 'acked_durability',
     claim: 'What was acknowledged is durable on a quorum of disks and stays readable',
     create: (context, observed) => new AckedDurability(context, observed),
@@ -93,11 +98,6 @@ export const CHECKERS: readonly CheckerEntry[] = Object.freeze([
     id: 'replica_convergence',
     claim: 'Replicas at the same checkpoint are equal, byte for byte',
     create: (context, observed) => new ReplicaConvergence(context, observed),
-  },
-  {
-    id: 'liveness',
-    claim: 'Once faults end, every call is answered and the core converges',
-    create: (context, observed) => new Liveness(context, observed),
   },
   {
     id: 'journal_consistency',

@@ -18,9 +18,9 @@ export const corruptionBitFlip: Scenario = {
   network: NETWORK,
   storage: STORAGE_CRASH,
   faults: {
-    bitRot: { count: [20, 40], targets: ['any'], sectors: [1, 3] },
+    bitRot: { count: [60, 100], targets: ['any'], sectors: [1, 4] },
     crashes: {
-      count: [3, 6],
+      count: [5, 8],
       targets: ['any'],
       downMicros: [50 * MILLISECOND, 2 * SECOND],
       downMax: 1,

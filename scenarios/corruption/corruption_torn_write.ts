@@ -26,7 +26,7 @@ export const corruptionTornWrite: Scenario = {
   },
   faults: {
     crashes: {
-      count: [6, 12],
+      count: [9, 15],
       targets: ['primary', 'backup', 'any'],
       downMicros: [20 * MILLISECOND, 3 * SECOND],
       duringWritePpm: percent(100),
