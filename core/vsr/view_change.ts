@@ -554,6 +554,7 @@ function install(r: Replica, logView: number, head: number, opMin: number): void
     const at = r.journal.headerAt(op);
     if (at !== -1 && op <= r.commitMin) continue;
     if (at !== -1 && equalWords(r.journal.headers, at, header.message, header.at, HEADER_SIZE)) continue;
+    if (at !== -1) r.observer.discarded(r, op, r.journal.headers, at);
     r.journal.setHeaderDirty(header.message, header.at);
   }
   if (r.journal.headerAt(head) === -1) r.journal.setHeaderDirty(r.checkpoint, CHECKPOINT.header);
@@ -718,6 +719,7 @@ export function installHeaders(r: Replica, sv: Message, count: number): void {
       // Executed here under another header: the contradiction rule is about more than one peer.
       continue;
     }
+    if (have !== -1) r.observer.discarded(r, op, r.journal.headers, have);
     r.journal.setHeaderDirty(sv, at);
   }
 }
