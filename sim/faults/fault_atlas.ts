@@ -17,7 +17,17 @@ import { DOMAIN, type Decisions } from '../decide.ts';
 import { type SimDisk } from '../ports/sim_storage.ts';
 
 export const ZONE = { superblock: 0, journalHeaders: 1, prepares: 2, replies: 3, grid: 4 } as const;
-const ZONE_COUNT = 5;
+/** How often each zone is struck, in eighths: most where a restart or a reader will meet it. */
+const STRUCK = [
+  ZONE.superblock,
+  ZONE.journalHeaders,
+  ZONE.prepares,
+  ZONE.prepares,
+  ZONE.prepares,
+  ZONE.replies,
+  ZONE.grid,
+  ZONE.grid,
+] as const;
 const KEY_FAMILY = 4;
 /** Where a fault may land when its first choice of zone holds nothing that can be hit. */
 const ATTEMPTS = 8;
@@ -74,7 +84,8 @@ export class FaultAtlas {
    */
   plant(disk: SimDisk, replica: number, pick: number, sectors: number, overlay: number): number {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const zone = this.decisions.bits(pick + attempt, DOMAIN.chunk) % ZONE_COUNT;
+      const eighth = this.decisions.below(pick + attempt, DOMAIN.chunk, STRUCK.length);
+      const zone = STRUCK[eighth] as number;
       const count = this.chunksIn(zone);
       const start = this.decisions.bits(pick + attempt, DOMAIN.atlas) % count;
       // The first chunk from here on that is in use: most of a young file is empty.

@@ -243,6 +243,10 @@ function partition(rng: Prng, c: Context, p: PartitionDraw): FaultEvent {
       if (from !== to && cut(from, to)) links.push(from, to);
     }
   }
+  if (links.length === 0) {
+    // Everybody on one side, or a bridge over nothing: still a partition, of one replica.
+    return { kind: 'isolate', at, lasts, node: rng.below(c.replicaCount), direction };
+  }
   if (p.clientsToo) clientLinks(rng, c, cut, links);
   return { kind: 'partition', at, lasts, links };
 }
