@@ -7,24 +7,29 @@
  * Algorithm 3 is MurmurHash3_x86_128 (public domain, by its author), not XXH: it needs only 32-bit
  * multiplies, which a JavaScript engine has (`Math.imul`), and no call into WASM.
  */
-import { hash as nodeHash } from 'node:crypto';
 import { blake3 } from '@noble/hashes/blake3.js';
 import { assert } from './assert.ts';
 import { CHECKSUM_ALGORITHM, HEADER_SIZE, type ChecksumAlgorithm } from './constants.ts';
+import { sha256NativeInto } from './crypto/sha256.ts';
 import { AT, sizeOf } from './message/header.ts';
-import { regionOf, type Region } from './message/region.ts';
+import { copyWords, regionOf, type Region } from './message/region.ts';
 
 export const CHECKSUM_SIZE = 32;
 
 /** Scratch for one result; words of the last `digest`. Single-threaded, never held across calls. */
 const out = regionOf(new Uint8Array(CHECKSUM_SIZE));
 
+/** Every other message is a header alone. */
+const EMPTY_SHA256 = regionOf(new Uint8Array(CHECKSUM_SIZE));
+sha256NativeInto(EMPTY_SHA256, 0, 0, EMPTY_SHA256, 0);
+
 /** Hashes `length` bytes at `at` into `out`. `at` is a multiple of 4. */
 function digest(algorithm: ChecksumAlgorithm, region: Region, at: number, length: number): void {
   if (algorithm === CHECKSUM_ALGORITHM.fast128) {
     murmur3x86x128(region, at, length);
   } else if (algorithm === CHECKSUM_ALGORITHM.sha256) {
-    out.bytes.set(nodeHash('sha256', region.bytes.subarray(at, at + length), 'buffer'));
+    if (length === 0) copyWords(EMPTY_SHA256, 0, out, 0, CHECKSUM_SIZE);
+    else sha256NativeInto(region, at, length, out, 0);
   } else {
     out.bytes.set(blake3(region.bytes.subarray(at, at + length)));
   }

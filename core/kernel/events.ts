@@ -15,14 +15,7 @@
  */
 import { canaryIs, CANARY } from '../canary.ts';
 import { crc32 } from '../crypto/crc32.ts';
-import {
-  SCHEDULE,
-  sha256Compress,
-  sha256Into,
-  sha256Start,
-  sha256Store,
-  swap32,
-} from '../crypto/sha256.ts';
+import { sha256BytesInto, sha256Into } from '../crypto/sha256.ts';
 import { copyWords, readU64, regionOf, writeNanos, type Region } from '../message/region.ts';
 import { RECORD_OVERHEAD } from './operations.ts';
 
@@ -107,37 +100,29 @@ export function writeRecord(
 /** Above this a `set` beats a loop over words, the view it needs included. */
 const COPY_WORDS_MAX = 512;
 
-/** "kimberlite/record/v1" as big-endian words. */
-const TAG = new Int32Array([0x6b696d62, 0x65726c69, 0x74652f72, 0x65636f72, 0x642f7631]);
+/** What the hash of a record covers: tag 20 | previous hash 32 | offset 8 | timestamp 8 | kind 1 | digest 32. */
+const CHAIN_INPUT_SIZE = 101;
+const chainInput = regionOf(new Uint8Array(104));
+const chainBytes = chainInput.bytes.subarray(0, CHAIN_INPUT_SIZE);
+const TAG = 'kimberlite/record/v1';
+for (let i = 0; i < TAG.length; i++) chainBytes[i] = TAG.charCodeAt(i);
 
-/**
- * The hash of the record at `at` into `target`:
- * SHA-256(tag 20 | previous hash 32 | offset 8 | timestamp 8 | kind 1 | digest 32), two blocks.
- */
+/** The hash of the record at `at` into `target`. */
 export function recordChainInto(region: Region, at: number, target: Region, targetAt: number): void {
-  const words = region.words;
-  const s = SCHEDULE;
+  const from = region.words;
+  const to = chainInput.words;
   const r = at >> 2;
-  sha256Start();
-  for (let i = 0; i < 5; i++) s[i] = TAG[i] as number;
-  for (let i = 0; i < 8; i++) s[5 + i] = swap32(words[r + 6 + i] as number);
-  s[13] = swap32(words[r + 2] as number);
-  s[14] = swap32(words[r + 3] as number);
-  s[15] = swap32(words[r + 4] as number);
-  sha256Compress();
-  s[0] = swap32(words[r + 5] as number);
+  for (let i = 0; i < 8; i++) to[5 + i] = from[r + 6 + i] as number;
+  for (let i = 0; i < 4; i++) to[13 + i] = from[r + 2 + i] as number;
   // One byte of kind, so the digest's words lie across ours.
-  let above = (region.bytes[at + RECORD.kind] as number) << 24;
+  let below = region.bytes[at + RECORD.kind] as number;
   for (let i = 0; i < 8; i++) {
-    const word = swap32(words[r + 14 + i] as number);
-    s[1 + i] = above | (word >>> 8);
-    above = word << 24;
+    const word = from[r + 14 + i] as number;
+    to[17 + i] = below | (word << 8);
+    below = word >>> 24;
   }
-  s[9] = above | 0x0080_0000;
-  for (let i = 10; i < 15; i++) s[i] = 0;
-  s[15] = 101 * 8;
-  sha256Compress();
-  sha256Store(target, targetAt);
+  to[25] = below;
+  sha256BytesInto(chainBytes, target, targetAt);
 }
 
 const digestScratch = regionOf(new Uint8Array(32));
