@@ -4,7 +4,7 @@
  * rotten blocks. Everything is found by its checksum and mended from peers.
  */
 import { CRASH_CHECKERS, NETWORK, STORAGE_CRASH, WORKLOAD } from '../profiles.ts';
-import { MILLISECOND, SECOND, type Scenario } from '../scenario.ts';
+import { MILLISECOND, SECOND, percent, type Scenario } from '../scenario.ts';
 
 export const corruptionBitFlip: Scenario = {
   name: 'corruption_bit_flip',
@@ -30,6 +30,9 @@ export const corruptionBitFlip: Scenario = {
   gates: [
     { counter: 'fault.bit_rot.applied', min: 5 },
     { counter: 'fault.bit_rot.observed', min: 1 },
+    { counter: 'probe.grid: block read corrupt', min: 1, sharePpm: percent(40) },
+    { counter: 'probe.journal: recovery case C', min: 1, sharePpm: percent(50) },
+    { counter: 'probe.superblock: repaired a copy at open', min: 1, sharePpm: percent(50) },
     { counter: 'fault.crash.applied', min: 1 },
     { counter: 'replica.commits', min: 40 },
   ],
