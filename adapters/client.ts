@@ -12,8 +12,7 @@
  * tell whether it took effect, `IndeterminateError`. Requests are sent again for as long as the
  * caller waits, to whichever replica leads, and are executed at most once.
  */
-import { type ClusterConfig } from '../core/constants.ts';
-import { HEADER_SIZE } from '../core/constants.ts';
+import { HEADER_SIZE, type ClusterConfig } from '../core/constants.ts';
 import { sizeOf } from '../core/message/header.ts';
 import { allocateAligned, MessagePool, type Message } from '../core/message/pool.ts';
 import { regionOf } from '../core/message/region.ts';
@@ -30,7 +29,6 @@ import {
   encodeListStreams,
   encodeReadEvents,
   encodeStreamInfo,
-  nameProblem,
   resultCode,
   type CommandResult,
   type StreamEntry,
@@ -41,98 +39,47 @@ import {
   KERNEL,
   RESULT,
   kernelOperationName,
-  resultName,
-  resultRetryable,
 } from '../core/kernel/operations.ts';
-import { parseAddresses, type Address } from './addresses.ts';
+import { parseAddresses } from './addresses.ts';
 import {
   ClientNetwork,
   CLIENT_NETWORK_QUEUE_MAX,
   type ClientNetworkHandler,
   type ClusterFound,
 } from './client_network.ts';
+import { checkName, checkNumber, damaged, idOf, outcome, refused } from './client_outcomes.ts';
 import { Sessions, type Job } from './client_session.ts';
-import { AddressError, IndeterminateError, OperatingError, RequestError } from './errors.ts';
+import {
+  type Appended,
+  type AppendOptions,
+  type CallOptions,
+  type CommandCallOptions,
+  type ConnectOptions,
+  type CreateStreamOptions,
+  type EventsRead,
+  type ReadOptions,
+  type StreamInfo,
+} from './client_types.ts';
+import { AddressError, OperatingError, RequestError } from './errors.ts';
 import { clusterText, parseCluster } from './handshake.ts';
 import { seedFromEntropy } from './seed_entropy.ts';
 import { SystemClock } from './system_clock.ts';
 
 export { IndeterminateError, OperatingError, RequestError } from './errors.ts';
 
-export interface ConnectOptions {
-  /** Of the replicas, or some of them: `host:port,host:port` or a list. */
-  readonly addresses: string | readonly (string | Address)[];
-  /** Cluster id, decimal or 0x hexadecimal; a server of another cluster is then refused. */
-  readonly cluster?: string;
-  /** Requests in flight at once; 1 keeps all of them in the order of the calls. */
-  readonly sessions?: number;
-  /** For the cluster to be found and to register the first session. Default 10,000 ms. */
-  readonly connectTimeoutMillis?: number;
-  /** Default for every call: 30,000 ms. */
-  readonly timeoutMillis?: number;
-  readonly signal?: AbortSignal;
-}
-
-export interface CallOptions {
-  readonly timeoutMillis?: number;
-  readonly signal?: AbortSignal;
-}
-
-export interface CommandCallOptions extends CallOptions {
-  /** 16 bytes of your choice: the same command with the same id takes effect once, ever. */
-  readonly idempotencyId?: Uint8Array;
-}
-
-export interface CreateStreamOptions extends CommandCallOptions {
-  /** Default 'Public'. */
-  readonly dataClass?: DataClass;
-}
-
-export interface AppendOptions extends CommandCallOptions {
-  /** Refused with `unexpected_stream_offset` unless the first event gets this offset. */
-  readonly expectedOffset?: number;
-}
-
-export interface ReadOptions extends CallOptions {
-  /** Of the first event. Default 0. */
-  readonly offset?: number;
-  /** Default 1,000; fewer come when the answer is full or the stream ends. */
-  readonly limit?: number;
-}
-
-export type DataClass = (typeof DATA_CLASSES)[number];
-
-export interface Appended {
-  /** Of the first event; the others follow without gaps. */
-  readonly offset: number;
-  readonly count: number;
-  /** Position in the log of all streams. */
-  readonly op: number;
-  readonly timestampMicros: number;
-}
-
-export interface StreamEvent {
-  readonly offset: number;
-  readonly timestampMicros: number;
-  readonly payload: Uint8Array;
-}
-
-export interface EventsRead {
-  readonly events: readonly StreamEvent[];
-  /** Offset that the stream's next event will get: all are read when the last one is before it. */
-  readonly nextOffset: number;
-}
-
-export interface StreamInfo {
-  readonly id: number;
-  readonly name: string;
-  readonly dataClass: string;
-  readonly deleted: boolean;
-  readonly nextOffset: number;
-  readonly createdMicros: number;
-  /** Head of the stream's SHA-256 chain; zero when it is empty. */
-  readonly chain: Uint8Array;
-}
+export type {
+  Appended,
+  AppendOptions,
+  CallOptions,
+  CommandCallOptions,
+  ConnectOptions,
+  CreateStreamOptions,
+  DataClass,
+  EventsRead,
+  ReadOptions,
+  StreamEvent,
+  StreamInfo,
+} from './client_types.ts';
 
 const CONNECT_MILLIS = 10_000;
 const CALL_MILLIS = 30_000;
@@ -143,7 +90,6 @@ const BUSY_MILLIS = 20;
 
 /** Throws AddressError, or RequestError when aborted or out of time. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
-  options.signal?.throwIfAborted();
   const connection = new Connection(options);
   await connection.open(options);
   return connection;
@@ -204,7 +150,8 @@ export class Connection implements ClientNetworkHandler {
         this.openFailed = failed;
         timer = setTimeout(() => failed(this.unreachableError ?? this.noLeader(millis)), millis);
         options.signal?.addEventListener('abort', abort, { once: true });
-        this.network.connect();
+        if (options.signal?.aborted === true) abort();
+        else this.network.connect();
       });
     } catch (error) {
       this.shutDown();
@@ -530,85 +477,13 @@ export class Connection implements ClientNetworkHandler {
       'connect-failed',
       this.where,
       `Cannot open a session at ${this.where} in ${millis} ms: ` +
-        `${this.network.connectedCount} replicas are connected, none leads`,
+        `replicas connected: ${this.network.connectedCount}, none leads`,
       'check that a majority of the replicas runs',
     );
   }
 }
 
 const textEncoder = new TextEncoder();
-
-/** A write that was sent and is given up has an unknown outcome; anything else had no effect. */
-function outcome(
-  job: Job,
-  code: OperatingError['code'],
-  why: string,
-  advice: string,
-  cause?: unknown,
-): RequestError {
-  if (job.sent && !job.query) {
-    return new IndeterminateError(
-      code,
-      job.name,
-      `The outcome of ${job.name} is unknown: ${why}`,
-      `${advice}; read to find out, or repeat it with the same idempotency id`,
-      { cause },
-    );
-  }
-  const what = job.query ? `${job.name} was not answered: ${why}` : `${job.name} was not sent: ${why}`;
-  return new RequestError(code, job.name, what, advice, { retryable: true, cause });
-}
-
-function refused(operation: number, code: number, detail: number): RequestError {
-  const name = kernelOperationName(operation);
-  const result = resultName(code);
-  const number = detail === 0 && code !== RESULT.unexpected_stream_offset ? '' : ` (${detail})`;
-  const retryable = resultRetryable(code);
-  return new RequestError('request-refused', name, `${name} was refused: ${result}${number}`,
-    retryable ? 'try again later' : 'nothing was changed', { result, detail, retryable });
-}
-
-/** The reply passed the network's checksums and still makes no sense: not the network's fault. */
-function damaged(name: string, part: string): RequestError {
-  return new RequestError('reply-damaged', name, `The reply to ${name} is damaged: ${part}`,
-    'inspect the replicas; this is data corruption or a bug');
-}
-
-function checkName(name: string): void {
-  const problem = nameProblem(name);
-  if (problem !== null) {
-    throw new RequestError(
-      'request-invalid',
-      name,
-      `Cannot use name "${name}": ${problem}`,
-      'choose another name',
-    );
-  }
-}
-
-function checkNumber(what: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new RequestError(
-    'request-invalid',
-    what,
-    `Cannot use ${value} as ${what}`,
-    'give a whole number, not negative',
-  );
-}
-
-function idOf(options: CommandCallOptions): { idempotencyId?: Uint8Array } {
-  const { idempotencyId } = options;
-  if (idempotencyId === undefined) return {};
-  if (idempotencyId.byteLength !== 16) {
-    throw new RequestError(
-      'request-invalid',
-      'idempotencyId',
-      `Cannot use an idempotency id of ${idempotencyId.byteLength} bytes`,
-      'give 16 bytes',
-    );
-  }
-  return { idempotencyId };
-}
 
 function infoOf(entry: StreamEntry): StreamInfo {
   return { ...entry, chain: entry.chain.slice() };

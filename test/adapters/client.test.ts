@@ -250,7 +250,7 @@ test('connecting: silence, refusal, strangers, nonsense and aborts are operating
     await started(
       connect({ addresses: local.addresses, connectTimeoutMillis: 500 }),
       'connect-failed',
-      /1 replicas are connected, none leads/,
+      /replicas connected: 1, none leads/,
     );
   });
 });

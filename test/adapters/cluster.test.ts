@@ -64,6 +64,7 @@ test(
       // All replicas again; everything acknowledged must now be shown.
       await Promise.all([0, 1, 2].filter((r) => local.processes[r] === null).map((r) => local.spawn(r)));
       for (const stream of streams) await readAll(setup, stream, shared.calls);
+    await untilAllNormal(local);
       await setup.close();
 
       const unknown = shared.calls.filter((call) => call.kind === 'unknown').length;
@@ -246,6 +247,19 @@ async function untilLed(local: LocalCluster, deadline: number): Promise<void> {
     if (local.processes[leader] !== null && last.includes(`replica ${leader} leads`)) return;
     await sleep(50);
   }
+}
+
+/** Each replica's last word on its state is that it follows a leader: damage was mended, not avoided. */
+async function untilAllNormal(local: LocalCluster): Promise<void> {
+  for (let waited = 0; waited < 20_000; waited += 50) {
+    const last = [0, 1, 2].map((replica) => {
+      const state = new RegExp(`^R${replica} (view \\d+:|ended|listening)`);
+      return local.log.findLast((line) => state.test(line));
+    });
+    if (last.every((line) => line?.includes('leads') === true)) return;
+    await sleep(50);
+  }
+  assert.fail('a replica did not come back to normal operation');
 }
 
 /** Flips bits in all zones; of the superblock in one copy only. */
