@@ -7,7 +7,13 @@
  * decided, see decide.ts, and can be overruled one by one in `decisions`.
  */
 import seedrandom from 'seedrandom';
-import { CONFIG_SMALL, assertConfig, type ClusterConfig } from '../core/constants.ts';
+import {
+  CHECKSUM_ALGORITHM,
+  CONFIG_SMALL,
+  assertConfig,
+  type ChecksumAlgorithm,
+  type ClusterConfig,
+} from '../core/constants.ts';
 import { Prng, seedOfText, type Seed } from '../core/prng.ts';
 import { scheduleFaults, type FaultEvent, type FaultSchedule } from './faults/schedule.ts';
 import { draw, ends, type Ppm, type Range } from './range.ts';
@@ -254,12 +260,20 @@ export function seedWords(seed: string): Seed {
   return [stream.int32() >>> 0, stream.int32() >>> 0, stream.int32() >>> 0, stream.int32() >>> 0];
 }
 
+/** A fixed share of the seeds runs with the checksums of production. */
+function drawChecksum(rng: Prng): ChecksumAlgorithm {
+  const ticket = rng.below(32);
+  if (ticket === 0) return CHECKSUM_ALGORITHM.blake3;
+  return ticket <= 2 ? CHECKSUM_ALGORITHM.sha256 : CHECKSUM_ALGORITHM.fast128;
+}
+
 /** Pure. Each part draws from a stream of its own, so a new option moves no other's values. */
 export function makePlan(scenario: ScenarioOptions, seed: number | string): Plan {
   const text = String(seed);
   const words = seedWords(text);
   const root = new Prng(words).fork('plan');
-  const config = Object.freeze({ ...CONFIG_SMALL, ...scenario.config });
+  const checksumAlgorithm = drawChecksum(root.fork('checksum'));
+  const config = Object.freeze({ ...CONFIG_SMALL, checksumAlgorithm, ...scenario.config });
   assertConfig(config);
 
   const enabled = drawSwarm(root.fork('swarm'), scenario);

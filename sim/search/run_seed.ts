@@ -24,14 +24,16 @@ export interface RunRequest {
 
 /** Places in which worlds stand; each holds its memory from run to run. */
 export class WorldPlaces {
-  private readonly arenas: (Arena | null)[] = [];
+  /** By place and checksum: seeds alternate between algorithms, and memory is dear to make. */
+  private readonly arenas = new Map<string, Arena>();
 
   /** A world at its beginning. It takes the place of the one that stood there. */
   start(request: RunRequest, place = 0): World {
-    let arena = this.arenas[place] ?? null;
-    if (arena === null || !arena.fits(request.plan.config)) {
+    const key = `${place} ${request.plan.config.checksumAlgorithm}`;
+    let arena = this.arenas.get(key);
+    if (arena === undefined || !arena.fits(request.plan.config)) {
       arena = new Arena(request.plan.config);
-      this.arenas[place] = arena;
+      this.arenas.set(key, arena);
     }
     armCanary(request.canary);
     const { plan, limits, checkers = CHECKERS } = request;
