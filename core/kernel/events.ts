@@ -100,7 +100,7 @@ export function writeRecord(
 /** Above this a `set` beats a loop over words, the view it needs included. */
 const COPY_WORDS_MAX = 512;
 
-/** What the hash of a record covers: tag 20 | previous hash 32 | offset 8 | timestamp 8 | kind 1 | digest 32. */
+/** What the hash covers: tag 20 | previous hash 32 | offset 8 | timestamp 8 | kind 1 | digest 32. */
 const CHAIN_INPUT_SIZE = 101;
 const chainInput = regionOf(new Uint8Array(104));
 const chainBytes = chainInput.bytes.subarray(0, CHAIN_INPUT_SIZE);

@@ -48,7 +48,9 @@ export function initBlock(
 
 /** Zeroes the rest of the last sector. */
 export function padBlock(block: Message, size: number): void {
-  block.bytes.fill(0, size, roundUp(size, SECTOR_SIZE));
+  let at = size;
+  for (; (at & 3) !== 0; at++) block.bytes[at] = 0;
+  block.words.fill(0, at >> 2, roundUp(size, SECTOR_SIZE) >> 2);
 }
 
 /** A block of this cluster at this address, whole: checksums and padding hold. */

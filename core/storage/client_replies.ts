@@ -15,6 +15,7 @@ import {
   type ClusterConfig,
 } from '../constants.ts';
 import { AT, COMMAND, commandOf, sizeOf } from '../message/header.ts';
+import { zeroPadding } from '../message/padding.ts';
 import { type Message, type MessagePool } from '../message/pool.ts';
 import { copyWords, equalWords, regionOf, type Region } from '../message/region.ts';
 import { STORAGE_RESULT, type Storage, type StorageResult } from '../ports.ts';
@@ -128,7 +129,7 @@ export class ClientReplies {
     const size = sizeOf(reply);
     assert(size >= HEADER_SIZE && size <= REPLY_SLOT_SIZE, 'client replies: size', size);
     assert(commandOf(reply) === COMMAND.reply, 'client replies: command', commandOf(reply));
-    reply.bytes.fill(0, size, REPLY_SLOT_SIZE);
+    zeroPadding(reply);
     this.clearFaulty(slot);
     const waiting = this.findWrite(slot, WRITE.waiting);
     if (waiting !== -1) {

@@ -20,6 +20,8 @@ export class HeaderSectors {
   /** Most sectors that may be busy at once. */
   readonly busyMax: number;
   busy = 0;
+  /** Of the busy ones, those whose write has not completed. */
+  writing = 0;
   /** The I/O buffer: the whole zone, a place a sector. Recovery reads into it. */
   readonly buffer: Region;
   private readonly views: Uint8Array[] = [];
@@ -100,6 +102,7 @@ export class HeaderSectors {
   writeCompleted(sector: number): void {
     assert(this.state[sector] === SECTOR.writing, 'header sectors: completion', sector);
     this.state[sector] = SECTOR.written;
+    this.writing--;
     this.writtenCount++;
   }
 
@@ -138,6 +141,7 @@ export class HeaderSectors {
     this.wanted[sector] = 0;
     this.wantedCount--;
     this.state[sector] = SECTOR.writing;
+    this.writing++;
     this.busy++;
     const view = this.views[sector] as Uint8Array;
     this.storage.write(this.offset + at, view, this.token + sector);

@@ -102,6 +102,8 @@ interface JournalWrite {
   readonly index: number;
   step: number;
   slot: number;
+  /** See `wave` of the journal. */
+  wave: number;
   message: Message | null;
   /** Canary ackBeforeSync: reported too early, so not again. */
   reported: boolean;
@@ -117,10 +119,13 @@ export interface JournalRead {
 
 const STATUS = { closed: 0, readingHeaders: 1, readingPrepares: 2, fixing: 3, open: 4 } as const;
 
-/** Prepare writes in flight. Few beside the slots: a crash may tear them all. */
+/**
+ * Prepare writes in flight: all that a primary has in its pipeline, so that none waits while the
+ * others are synced. Few beside the slots: a crash may tear them all.
+ */
 export function journalWritesMax(config: ClusterConfig, replicaCount: number): number {
   // Alone, a hole in the log could never be filled: strictly one after another.
-  return replicaCount === 1 ? 1 : Math.min(32, config.journalSlots / 4);
+  return replicaCount === 1 ? 1 : Math.min(config.pipelineMax, config.journalSlots / 4);
 }
 
 export class Journal {
@@ -170,9 +175,20 @@ export class Journal {
   private queueLength = 0;
   /** Queued messages found unwanted, within one `startQueued`. */
   private readonly dropped: Message[] = [];
+  private writesFree = 0;
   private syncing = false;
   /** Prepares written and not yet covered by a sync that has started. */
   private preparesWritten = 0;
+  /**
+   * Writes that were started together end one by one, and a sync for the first alone would make
+   * all others wait for two. So writes belong to waves: the first to end closes the wave, and the
+   * sync starts when all of it has ended. What starts later is not waited for.
+   */
+  private wave = 0;
+  private waveClosed = false;
+  /** Prepare writes in flight: of the wave that still grows, and of those before it. */
+  private growing = 0;
+  private awaited = 0;
   private status: number = STATUS.closed;
   private restart: JournalRestart | null = null;
 
@@ -225,8 +241,9 @@ export class Journal {
       faulty: this.faulty,
     });
     this.writesMax = journalWritesMax(config, options.replicaCount);
+    this.writesFree = this.writesMax;
     for (let index = 0; index < this.writesMax; index++) {
-      this.writes.push({ index, step: WRITE.free, slot: -1, message: null, reported: false });
+      this.writes.push({ index, step: WRITE.free, slot: -1, wave: 0, message: null, reported: false });
     }
     for (let index = 0; index < JOURNAL_READS_MAX; index++) {
       const checksum = regionOf(new Uint8Array(32));
@@ -290,9 +307,7 @@ export class Journal {
 
   /** Writes that would start at once. */
   writesAvailable(): number {
-    let free = 0;
-    for (const write of this.writes) if (write.step === WRITE.free) free++;
-    return Math.max(0, free - this.queueLength);
+    return Math.max(0, this.writesFree - this.queueLength);
   }
 
   /** Reads that would start. Answers to peers leave `JOURNAL_READS_FOR_COMMIT` of them. */
@@ -423,10 +438,14 @@ export class Journal {
       writeWaitsForRead.hits++;
       return false;
     }
+    if (this.writesFree === 0) return false;
     for (const write of this.writes) {
       if (write.step !== WRITE.free) continue;
+      this.writesFree--;
+      this.growing++;
       write.step = WRITE.prepareWriting;
       write.slot = slot;
+      write.wave = this.wave;
       write.message = message;
       write.reported = false;
       this.slotWrite[slot] = write.index;
@@ -435,6 +454,7 @@ export class Journal {
       this.storage.write(offset, message.sectors(sizeOf(message)), JOURNAL_TOKENS.write | write.index);
       return true;
     }
+    assert(false, 'journal: no free write', this.writesFree);
     return false;
   }
 
@@ -442,6 +462,15 @@ export class Journal {
     assert(write.step === WRITE.prepareWriting, 'journal: write completion', write.step);
     write.step = WRITE.prepareWritten;
     this.preparesWritten++;
+    if (write.wave === this.wave) this.growing--;
+    else this.awaited--;
+    if (!this.waveClosed) {
+      assert(this.awaited === 0, 'journal: two waves awaited', this.awaited);
+      this.waveClosed = true;
+      this.wave++;
+      this.awaited = this.growing;
+      this.growing = 0;
+    }
     if (canaryIs(CANARY.ackBeforeSync)) this.reportUnsynced(write);
     this.startSync();
   }
@@ -458,8 +487,9 @@ export class Journal {
 
   /** One sync at a time, for everything that was written before it starts. */
   private startSync(): void {
-    if (this.syncing) return;
+    if (this.syncing || this.awaited !== 0 || this.sectors.writing !== 0) return;
     if (this.preparesWritten === 0 && !this.sectors.needsSync) return;
+    this.waveClosed = false;
     if (this.preparesWritten > 1) syncShared.hits++;
     for (const write of this.writes) {
       if (write.step === WRITE.prepareWritten) write.step = WRITE.prepareSyncing;
@@ -536,6 +566,7 @@ export class Journal {
   private writeEnded(write: JournalWrite, written: boolean): void {
     const message = write.message as Message;
     this.slotWrite[write.slot] = -1;
+    this.writesFree++;
     write.step = WRITE.free;
     write.slot = -1;
     write.message = null;
@@ -546,7 +577,7 @@ export class Journal {
 
   /** Starts what may start, in order of arrival; drops what its slot no longer wants. */
   private startQueued(): void {
-    if (this.queueLength === 0) return;
+    if (this.queueLength === 0 || this.writesFree === 0) return;
     const length = this.queueLength;
     let kept = 0;
     for (let i = 0; i < length; i++) {
@@ -675,6 +706,7 @@ export class Journal {
       write.message = null;
       write.step = WRITE.free;
     }
+    this.writesFree = this.writesMax;
     for (const read of this.reads) {
       read.message?.unref();
       read.message = null;

@@ -7,7 +7,7 @@
  */
 import { assert } from '../assert.ts';
 import { CANARY, canaryIs } from '../canary.ts';
-import { checksumInto, sealHeader } from '../checksum.ts';
+import { sealHeader } from '../checksum.ts';
 import { HEADER_SIZE, PROTOCOL_VERSION, RELEASE } from '../constants.ts';
 import {
   AT,
@@ -259,8 +259,9 @@ export function sendPrepareOk(r: Replica, op: number): void {
   copyWords(headers, at + AT.checksum, ok, AT.prepareChecksum, 32);
   copyWords(headers, at + AT.checkpointId, ok, AT.checkpointId, HEADER_SIZE - AT.checkpointId);
   setCommit(ok, r.commitMin);
-  r.seal(ok);
-  r.send(r.primaryOf(r.view), ok);
+  const to = r.primaryOf(r.view);
+  if (to !== r.replicaIndex) r.seal(ok); // To itself a message is handed as it is.
+  r.send(to, ok);
   ok.unref();
 }
 
@@ -508,9 +509,9 @@ export function newReply(r: Replica, prepare: Message, reply: Message, bodyLengt
   copyWords(prepare, AT.timestamp, reply, AT.timestamp, 8);
   fields.setUint32(AT.request, requestOf(prepare), true);
   fields.setUint8(AT.operation, operationOf(prepare));
-  // Seals the body and, with context still zero, the header: that checksum is the context.
+  // With context still zero the header's checksum is the context.
   r.seal(reply);
-  checksumInto(r.algorithm, reply, 32, HEADER_SIZE - 32, reply, AT.replyContext);
+  copyWords(reply, AT.checksum, reply, AT.replyContext, 32);
   sealHeader(r.algorithm, reply, 0);
 }
 
