@@ -5,12 +5,13 @@
  * stays, and the next start is a new object on it. A paused process stands still: what is due for
  * it is held back in order, and runs when it resumes.
  */
-import { quorumsOf, type ClusterConfig } from '../core/constants.ts';
+import { headerValid } from '../core/checksum.ts';
+import { HEADER_SIZE, quorumsOf, type ClusterConfig } from '../core/constants.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
-import { type Region } from '../core/message/region.ts';
+import { copyWords, regionOf, type Region } from '../core/message/region.ts';
 import { SECTOR_SIZE, type Network } from '../core/ports.ts';
 import { type Seed } from '../core/prng.ts';
-import { type Zones } from '../core/storage/data_file.ts';
+import { prepareOffset, type Zones } from '../core/storage/data_file.ts';
 import { type ReplicaObserver } from '../core/vsr/observer.ts';
 import { type Replica } from '../core/vsr/replica.ts';
 import { type CheckerSuite } from '../invariants/suite.ts';
@@ -138,7 +139,8 @@ export class Processes implements ReplicaObserver {
 
   /**
    * Too many replicas that cannot tell their head would leave none to ask (all logs are whole, yet
-   * nobody may vote). So a replica whose vote is needed finds the faults of its journal withdrawn.
+   * nobody may vote). So a replica whose vote is needed finds the faults of its journal withdrawn,
+   * and so is what it had written down because of them: the marks of lost slots.
    */
   private spareJournal(node: number, disk: SimDisk): void {
     let voters = 0;
@@ -152,6 +154,15 @@ export class Processes implements ReplicaObserver {
     if (!needed) return;
     const { journalHeaders, replies } = this.options.zones;
     disk.withdraw(journalHeaders / SECTOR_SIZE, replies / SECTOR_SIZE);
+    const { config, zones } = this.options;
+    const image = regionOf(disk.memory.image);
+    for (let slot = 0; slot < config.journalSlots; slot++) {
+      const header = journalHeaders + slot * HEADER_SIZE;
+      const prepare = prepareOffset(zones, config, slot);
+      if (headerValid(config.checksumAlgorithm, image, header)) continue;
+      if (!headerValid(config.checksumAlgorithm, image, prepare)) continue;
+      copyWords(image, prepare, image, header, HEADER_SIZE);
+    }
   }
 
   /** Power off now, back after `downMicros`. `fault` is the class that takes the blame. */
