@@ -451,7 +451,10 @@ export function onRepairSyncTimeout(r: Replica): void {
 
 export function blockRepairWanted(r: Replica): void {
   if (r.replicaCount === 1) {
-    r.fatal('grid-lost', 'a grid block is corrupt and there is no other replica to repair it from');
+    r.fatal(
+      'storage-read',
+      'a grid block cannot be read and no other replica has it: restart to read again, or restore a backup',
+    );
   }
   r.timeouts.ensure(TIMER.blockRepair, 1_000);
 }
