@@ -8,12 +8,14 @@
  * sender. Writing: messages wait in a bounded queue until the end of the turn and leave in one
  * write; a full queue drops the newest, which the protocol counts as loss.
  *
- * No allocation a message: bytes are copied between the socket's buffers and the pool.
+ * No allocation a message: bytes are copied between the socket's buffers and the pool. A disk gets
+ * whole sectors, so what follows a message in its last one is zero, not an older message.
  */
 import { type Socket } from 'node:net';
 import { headerValid } from '../core/checksum.ts';
-import { HEADER_SIZE, PROTOCOL_VERSION, SECTOR_SIZE, type ChecksumAlgorithm } from '../core/constants.ts';
+import { HEADER_SIZE, PROTOCOL_VERSION, type ChecksumAlgorithm } from '../core/constants.ts';
 import { AT, COMMAND_COUNT, commandOf, sizeOf } from '../core/message/header.ts';
+import { zeroPadding } from '../core/message/padding.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
 import { copyWords, equalWords, isZeroWords, regionOf, type Region } from '../core/message/region.ts';
 import { HANDSHAKE_SIZE, handshakePossible } from './handshake.ts';
@@ -196,8 +198,15 @@ export class FramedConnection {
       if (this.incoming === null) {
         const wanted = this.state === 'handshake' ? HANDSHAKE_SIZE : HEADER_SIZE;
         if (this.headerFilled < wanted) {
+          if (this.headerFilled === 0 && this.state === 'open') {
+            const end = this.takeWhole(chunk, at, length);
+            if (end !== at) {
+              at = end;
+              continue;
+            }
+          }
           const count = Math.min(wanted - this.headerFilled, length - at);
-          this.header.bytes.set(chunk.subarray(at, at + count), this.headerFilled);
+          copyBytes(chunk, at, at + count, this.header.bytes, this.headerFilled);
           this.headerFilled += count;
           at += count;
         }
@@ -212,12 +221,35 @@ export class FramedConnection {
         }
       } else {
         const count = Math.min(this.expected - this.filled, length - at);
-        this.incoming.bytes.set(chunk.subarray(at, at + count), this.filled);
+        copyBytes(chunk, at, at + count, this.incoming.bytes, this.filled);
         this.filled += count;
         at += count;
       }
       this.deliverWhenWhole();
     }
+  }
+
+  /**
+   * The common case: a message that lies in the chunk as a whole is copied once. Returns where it
+   * ends, or `at` when it must go the slow way.
+   */
+  private takeWhole(chunk: Uint8Array, at: number, length: number): number {
+    if (length - at < HEADER_SIZE) return at;
+    const { pool, poolReserve, messageSizeMax } = this.rules as FrameRules;
+    const size = readU32(chunk, at + AT.size);
+    if (size < HEADER_SIZE || size > messageSizeMax || size > length - at) return at;
+    if (pool.available(size) <= poolReserve) return at;
+    const message = pool.acquire(size);
+    copyBytes(chunk, at, at + size, message.bytes, 0);
+    const problem = frameProblem(this.rules as FrameRules, message);
+    if (problem === null) {
+      zeroPadding(message);
+      this.owner.frameReceived(this, message);
+    } else {
+      this.close(problem);
+    }
+    message.unref();
+    return at + size;
   }
 
   private takeHandshake(): void {
@@ -242,8 +274,7 @@ export class FramedConnection {
     if (rules.pool.available(size) <= rules.poolReserve) return false;
     const message = rules.pool.acquire(size);
     copyWords(this.header, 0, message, 0, HEADER_SIZE);
-    // A disk gets whole sectors: what follows the message there is zero, not an older message.
-    message.bytes.fill(0, size, Math.ceil(size / SECTOR_SIZE) * SECTOR_SIZE);
+    zeroPadding(message);
     this.headerFilled = 0;
     this.incoming = message;
     this.filled = HEADER_SIZE;
@@ -299,7 +330,7 @@ export class FramedConnection {
       const size = sizeOf(this.first());
       if (size > COPY_MAX || end + size > buffer.length) break;
       const message = this.shift();
-      buffer.set(message.bytes.subarray(0, size), end);
+      copyBytes(message.bytes, 0, size, buffer, end);
       message.unref();
       end += size;
     }
@@ -345,6 +376,17 @@ export class FramedConnection {
     this.owner.connectionClosed(this, reason);
   }
 }
+
+function readU32(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return (low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24)) >>> 0;
+}
+
+/** One call, no view: 0.04 us for 560 bytes, where `set` of a `subarray` takes 0.17 (Node 24). */
+function copyBytes(from: Uint8Array, at: number, end: number, to: Uint8Array, toAt: number): void {
+  copy.call(from as Buffer, to, toAt, at, end);
+}
+const { copy } = Buffer.prototype;
 
 /** Why the bytes in `header` cannot begin a message on this connection, or null. */
 export function frameProblem(rules: FrameRules, header: Region): string | null {
