@@ -12,6 +12,7 @@
 import { closeSync, openSync, readFileSync, realpathSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { createServer, type Server } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { DataFileError, dataFileError, errnoOf } from './errors.ts';
 
 interface Holder {
@@ -74,10 +75,20 @@ async function claimName(path: string, lockPath: string): Promise<Server> {
     });
   } catch (error) {
     if (errnoOf(error) !== 'EADDRINUSE') throw dataFileError('lock', path, error);
-    throw locked(path, readHolder(lockPath));
+    throw locked(path, await awaitHolder(lockPath));
   }
   server.unref();
   return server;
+}
+
+/** The name is taken a moment before its holder is written down. */
+async function awaitHolder(lockPath: string): Promise<Holder | null> {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const holder = readHolder(lockPath);
+    if (holder !== null) return holder;
+    await setTimeout(20);
+  }
+  return null;
 }
 
 function claimFile(path: string, lockPath: string): void {

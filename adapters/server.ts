@@ -59,11 +59,12 @@ export interface Server {
 /** Throws OperatingError for what the operator can fix: lock, file, addresses, port. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const log = options.log ?? ((): void => {});
+  // What is asked wrongly is told before who holds the file: nothing here writes.
+  const identity = readIdentity(options.path);
+  const addresses = checkedAddresses(options, identity);
   const lock = await lockDataFile(options.path);
   let host: Host | null = null;
   try {
-    const identity = readIdentity(options.path);
-    const addresses = checkedAddresses(options, identity);
     host = new Host(options, identity, addresses, lock, log);
     await host.listen(options.listen ?? (addresses[identity.replicaIndex] as Address));
     return host;
