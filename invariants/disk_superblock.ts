@@ -86,21 +86,30 @@ export class DiskSuperblock {
   private load(disk: TrueDisk, durable: boolean): void {
     const { copies, valid } = this;
     const size = this.zones.superblockCopySize;
+    // A copy is whole when its checksum holds, or when it equals one whose checksum does.
+    let proven: Region | null = null;
     for (let i = 0; i < SUPERBLOCK_COPIES; i++) {
       const copy = copies[i] as Region;
       const offset = this.zones.superblock + i * size;
       if (durable) disk.readDurable(offset, copy.bytes);
       else disk.readTrue(offset, copy.bytes);
-      valid[i] = checksumMatches(
-        this.config.checksumAlgorithm,
-        copy,
-        SUPERBLOCK_AT.version,
-        size - SUPERBLOCK_AT.version,
-        copy,
-        SUPERBLOCK_AT.checksum,
-      )
-        ? 1
-        : 0;
+      const whole = (proven !== null && sameContent(copy, proven)) || this.isWhole(copy);
+      valid[i] = whole ? 1 : 0;
+      if (whole) proven = copy;
     }
   }
+
+  private isWhole(copy: Region): boolean {
+    const length = copy.bytes.byteLength - SUPERBLOCK_AT.version;
+    const { checksumAlgorithm } = this.config;
+    const expected = SUPERBLOCK_AT.checksum;
+    return checksumMatches(checksumAlgorithm, copy, SUPERBLOCK_AT.version, length, copy, expected);
+  }
+}
+
+/** All but the index, which the checksum does not cover. */
+function sameContent(a: Region, b: Region): boolean {
+  const { checksum, version } = SUPERBLOCK_AT;
+  const rest = a.bytes.byteLength - version;
+  return equalWords(a, checksum, b, checksum, 32) && equalWords(a, version, b, version, rest);
 }

@@ -2,7 +2,7 @@
  * hash_chain: per stream, each record names the hash of the one before it, the first names zero,
  * and every digest and hash recomputes.
  *
- * Judged on raw record bytes, from read replies and from disks, with @noble's SHA-256. A record
+ * Judged on raw record bytes, from read replies and from disks, with OpenSSL's SHA-256. A record
  * that was hashed once is recognised by a fingerprint of its bytes the next time, so a run pays for
  * each event once. Source: reference "storage-and-crypto" section 3.
  */
@@ -96,8 +96,8 @@ export class HashChain implements Checker {
     chain.high.set(offset, high);
     const links = roomFor(chain, offset);
     const mine = offset * LINK_SIZE;
-    links.set(region.bytes.subarray(at + RECORD.prevHash, at + RECORD.digest), mine);
-    links.set(this.link.of(region, at), mine + 32);
+    for (let i = 0; i < 32; i++) links[mine + i] = region.bytes[at + RECORD.prevHash + i] as number;
+    this.link.into(region, at, links, mine + 32);
     this.compareLink(chain, stream, offset, where);
     if (chain.low.get(offset + 1) !== -1) this.compareLink(chain, stream, offset + 1, where);
   }
