@@ -110,20 +110,29 @@ export class MessagePool {
 
   /** All messages free and zero, in their first order: a new run in old memory. */
   reset(): void {
-    for (let i = 0; i < this.smallUsed; i++) this.messages[i]?.words.fill(0);
-    for (let i = this.smallCount; i < this.largeUsed; i++) this.messages[i]?.words.fill(0);
+    const { messages, smallCount, held } = this;
+    const count = messages.length;
+    this.clear(0, this.smallUsed);
+    this.clear(smallCount, this.largeUsed);
+    if (held !== null) {
+      for (let row = 0; row < held.length; row += count) {
+        held.fill(0, row, row + this.smallUsed);
+        held.fill(0, row + smallCount, row + this.largeUsed);
+      }
+    }
     this.smallUsed = 0;
-    this.largeUsed = this.smallCount;
-    this.freeSmall.length = 0;
-    this.freeLarge.length = 0;
-    this.held?.fill(0);
+    this.largeUsed = smallCount;
     this.holder = 0;
     // Popped from the end: lowest slot first.
-    for (let i = this.messages.length - 1; i >= 0; i--) {
+    for (let i = 0; i < smallCount; i++) this.freeSmall[i] = messages[smallCount - 1 - i] as Message;
+    for (let i = 0; i < count - smallCount; i++) this.freeLarge[i] = messages[count - 1 - i] as Message;
+  }
+
+  private clear(first: number, end: number): void {
+    for (let i = first; i < end; i++) {
       const message = this.messages[i] as Message;
+      message.words.fill(0);
       message.references = 0;
-      if (i < this.smallCount) this.freeSmall.push(message);
-      else this.freeLarge.push(message);
     }
   }
 

@@ -560,12 +560,15 @@ export class Replica
   }
 
   private drain(): void {
-    for (let i = 0; i < this.loopback.length; i++) {
-      const message = this.loopback[i] as Message;
-      dispatch(this, message);
-      message.unref();
+    const loopback = this.loopback;
+    if (loopback.length > 0) {
+      for (let i = 0; i < loopback.length; i++) {
+        const message = loopback[i] as Message;
+        dispatch(this, message);
+        message.unref();
+      }
+      loopback.length = 0;
     }
-    this.loopback.length = 0;
     assertInvariants(this);
   }
 }
