@@ -14,7 +14,7 @@ export const swizzleClogging: Scenario = {
   clients: [3, 6],
   operationsPerClient: [30, 60],
   faultMicros: [15 * SECOND, 25 * SECOND],
-  repliesMin: 60,
+  repliesMin: 100,
   network: {
     ...NETWORK,
     delayMinMicros: 1 * MILLISECOND,

@@ -13,7 +13,7 @@ export const messageLoss: Scenario = {
   clients: [3, 6],
   operationsPerClient: [30, 60],
   faultMicros: [15 * SECOND, 20 * SECOND],
-  repliesMin: 60,
+  repliesMin: 100,
   network: {
     ...NETWORK,
     lossPpm: [percent(3), percent(30)],

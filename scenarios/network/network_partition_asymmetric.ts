@@ -18,8 +18,8 @@ export const networkPartitionAsymmetric: Scenario = {
   storage: STORAGE,
   faults: {
     partitions: {
-      count: [5, 8],
-      lastsMicros: [1 * SECOND, 10 * SECOND],
+      count: [6, 9],
+      lastsMicros: [2 * SECOND, 10 * SECOND],
       shapes: ['isolate_primary', 'isolate_next_primary', 'uniform_size', 'isolate_any', 'bridge'],
       symmetry: 'asymmetric',
     },
