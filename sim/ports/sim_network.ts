@@ -326,12 +326,11 @@ export class SimNetwork {
       0,
     );
     const at = identity & (IDENTITIES - 1);
-    if (this.identityKeys[at] === identity) {
-      this.identityCounts[at] = (this.identityCounts[at] as number) + 1;
-    } else {
-      this.identityKeys[at] = identity;
-      this.identityCounts[at] = 0;
-    }
+    // Two identities may share a slot. Starting the count anew for each would decide every resend
+    // alike, and a message lost once would be lost for ever: the slot goes on counting.
+    const fresh = this.identityKeys[at] === 0;
+    this.identityKeys[at] = identity;
+    this.identityCounts[at] = fresh ? 0 : (this.identityCounts[at] as number) + 1;
     return this.decisions.bits(identity + (this.identityCounts[at] as number), KEY_FAMILY);
   }
 
