@@ -39,6 +39,8 @@ export class ReplicaConvergence implements Checker, TreeVisitor {
   private readonly high = new Numbers();
   /** By node: at each address the checksum key of the block that was compared there. */
   private readonly compared: Float64Array[] = [];
+  /** By node: 1 when its disk, read since the process began and last synced, named no sync. */
+  private readonly whole: Uint8Array;
   /** What the walk in progress is about. */
   private node = 0;
   private op = 0;
@@ -51,9 +53,18 @@ export class ReplicaConvergence implements Checker, TreeVisitor {
     this.observed = observed;
     this.superblock = new DiskSuperblock(context.config, context.zones);
     this.tree = new CheckpointTree(context.config, context.zones);
+    this.whole = new Uint8Array(context.replicaCount);
     for (let i = 0; i < context.replicaCount; i++) {
       this.compared.push(new Float64Array(context.config.gridBlocks + 1).fill(-1));
     }
+  }
+
+  onStarted(node: number): void {
+    this.whole[node] = 0;
+  }
+
+  onSynced(node: number): void {
+    this.whole[node] = 0;
   }
 
   onCheckpointed(node: number, op: number): void {
@@ -77,9 +88,13 @@ export class ReplicaConvergence implements Checker, TreeVisitor {
   /** False while a core replica that was synced still fetches blocks. */
   settled(): boolean {
     for (let node = 0; node < this.context.replicaCount; node++) {
-      if (!this.inCore(node)) continue;
+      if (!this.inCore(node) || this.whole[node] === 1) continue;
       if (!this.superblock.read(this.context.disk(node), OPEN_COPIES, false)) return false;
-      if (this.superblock.syncOpMax !== 0 && !this.walk(node, false, true)) return false;
+      if (this.superblock.syncOpMax !== 0) {
+        if (!this.walk(node, false, true)) return false;
+      } else {
+        this.whole[node] = 1;
+      }
     }
     return true;
   }

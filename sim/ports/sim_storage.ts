@@ -54,12 +54,17 @@ export class DiskMemory {
   /** Operations in flight that touch the sector. */
   readonly reading: Uint8Array;
   readonly writing: Uint8Array;
-  /** Undo records: a ring of sectors, a power of two. */
-  undo = new Uint8Array(UNDO_SECTORS * SECTOR_SIZE);
+  /** Undo records: a ring, a power of two. */
   undoSector = new Int32Array(UNDO_SECTORS);
   undoKey = new Int32Array(UNDO_SECTORS);
   /** Bits of `UNDO`. */
   undoFlags = new Uint8Array(UNDO_SECTORS);
+  /** Which page holds the old bytes; none for a record of zeros. */
+  undoPage = new Int32Array(UNDO_SECTORS);
+  /** Pages, as many as there may be records; the one freed last is used first: it is in the cache. */
+  undo = new Uint8Array(UNDO_SECTORS * SECTOR_SIZE);
+  freePages = new Int32Array(UNDO_SECTORS);
+  freePageCount = 0;
   /** What `allocate` hands out. */
   buffers = new Uint8Array(0);
   buffersUsed = 0;
@@ -79,6 +84,14 @@ export class DiskMemory {
     this.undurable = new Uint16Array(sectors);
     this.reading = new Uint8Array(sectors);
     this.writing = new Uint8Array(sectors);
+    this.freeAllPages();
+  }
+
+  /** No undo record has a page. */
+  freeAllPages(): void {
+    const count = this.freePages.length;
+    for (let i = 0; i < count; i++) this.freePages[i] = count - 1 - i;
+    this.freePageCount = count;
   }
 
   touch(sector: number): void {
@@ -102,6 +115,7 @@ export class DiskMemory {
     this.undurable.fill(0);
     this.reading.fill(0);
     this.writing.fill(0);
+    this.freeAllPages();
     this.releaseBuffers();
   }
 
@@ -295,7 +309,7 @@ export class SimDisk implements Storage, TrueDisk {
         target.fill(0, from - offset, to - offset);
         continue;
       }
-      const source = place * SECTOR_SIZE - at;
+      const source = (memory.undoPage[place] as number) * SECTOR_SIZE - at;
       target.set(memory.undo.subarray(source + from, source + to), from - offset);
     }
   }
@@ -310,6 +324,7 @@ export class SimDisk implements Storage, TrueDisk {
     this.crashInFlight(wholeBefore);
     this.crashUndurable(wholeBefore);
     this.undoFirst = this.undoEnd;
+    this.memory.freeAllPages();
     this.memory.undurable.fill(0);
     this.memory.reading.fill(0);
     this.memory.writing.fill(0);
@@ -467,7 +482,9 @@ export class SimDisk implements Storage, TrueDisk {
       flags |= UNDO.zero;
     } else {
       const at = sector * SECTOR_SIZE;
-      memory.undo.set(memory.image.subarray(at, at + SECTOR_SIZE), place * SECTOR_SIZE);
+      const page = memory.freePages[--memory.freePageCount] as number;
+      memory.undoPage[place] = page;
+      memory.undo.set(memory.image.subarray(at, at + SECTOR_SIZE), page * SECTOR_SIZE);
     }
     memory.undoSector[place] = sector;
     memory.undoKey[place] = key;
@@ -479,8 +496,11 @@ export class SimDisk implements Storage, TrueDisk {
     const memory = this.memory;
     const mask = memory.undoSector.length - 1;
     for (; this.undoFirst < end; this.undoFirst++) {
-      const sector = memory.undoSector[this.undoFirst & mask] as number;
+      const place = this.undoFirst & mask;
+      const sector = memory.undoSector[place] as number;
       memory.undurable[sector] = (memory.undurable[sector] as number) - 1;
+      if (((memory.undoFlags[place] as number) & UNDO.zero) !== 0) continue;
+      memory.freePages[memory.freePageCount++] = memory.undoPage[place] as number;
     }
   }
 
@@ -491,10 +511,15 @@ export class SimDisk implements Storage, TrueDisk {
     const sectors = new Int32Array(capacity * 2);
     const keys = new Int32Array(capacity * 2);
     const flags = new Uint8Array(capacity * 2);
+    const pages = new Int32Array(capacity * 2);
+    const freePages = new Int32Array(capacity * 2);
+    undo.set(memory.undo);
+    freePages.set(memory.freePages.subarray(0, memory.freePageCount));
+    for (let page = capacity * 2 - 1; page >= capacity; page--) freePages[memory.freePageCount++] = page;
     for (let n = this.undoFirst; n < this.undoEnd; n++) {
       const from = n & (capacity - 1);
       const to = n & (capacity * 2 - 1);
-      undo.set(memory.undo.subarray(from * SECTOR_SIZE, (from + 1) * SECTOR_SIZE), to * SECTOR_SIZE);
+      pages[to] = memory.undoPage[from] as number;
       sectors[to] = memory.undoSector[from] as number;
       keys[to] = memory.undoKey[from] as number;
       flags[to] = memory.undoFlags[from] as number;
@@ -503,6 +528,8 @@ export class SimDisk implements Storage, TrueDisk {
     memory.undoSector = sectors;
     memory.undoKey = keys;
     memory.undoFlags = flags;
+    memory.undoPage = pages;
+    memory.freePages = freePages;
   }
 
   /** Newest first: when a sector's last write is lost, the one before it is asked. */
@@ -525,7 +552,7 @@ export class SimDisk implements Storage, TrueDisk {
         if ((flags & UNDO.zero) !== 0) {
           memory.image.fill(0, at, at + SECTOR_SIZE);
         } else {
-          const undo = place * SECTOR_SIZE;
+          const undo = (memory.undoPage[place] as number) * SECTOR_SIZE;
           memory.image.set(memory.undo.subarray(undo, undo + SECTOR_SIZE), at);
         }
         memory.crashed[sector] = torn ? CRASHED.torn : CRASHED.lost;
