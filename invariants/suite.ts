@@ -74,7 +74,9 @@ export class CheckerSuite {
     this.nodes.started(node);
   }
 
-  recovered(node: number, journal: RecoveredJournal): void {
+  /** `checkpointOp`: that of the superblock which the node has opened. */
+  recovered(node: number, checkpointOp: number, journal: RecoveredJournal): void {
+    this.nodes.checkpoint[node] = checkpointOp;
     for (const checker of this.recoveredList) checker.onRecovered(node, journal);
   }
 

@@ -239,7 +239,7 @@ export class Processes implements ReplicaObserver {
   // --- What replicas show (ReplicaObserver) ---
 
   recovered(replica: Replica): void {
-    this.suite.recovered(replica.replicaIndex, replica.journal);
+    this.suite.recovered(replica.replicaIndex, replica.checkpointOp, replica.journal);
   }
 
   committed(replica: Replica, op: number, prepare: Message, reply: Message | null): void {

@@ -60,7 +60,6 @@ export function superblockOpened(r: Replica): void {
   r.syncOpMin = state.syncOpMin;
   r.syncOpMax = state.syncOpMax;
   r.blocksComplete = state.syncOpMax === 0;
-  if (r.checkpointOp > 0 && r.blocksComplete) r.observer.checkpointed(r, r.checkpointOp);
   // Every start is a new generation, durable before the first message.
   r.recoveryStage = 'generation';
   r.superblock.update({ generation: state.generation + 1 });

@@ -142,7 +142,6 @@ export function blocksSynced(r: Replica): void {
   if (r.blocksComplete) return;
   syncCompleted.hits++;
   r.blocksComplete = true;
-  r.observer.checkpointed(r, r.checkpointOp);
   normal.sendPrepareOksOfSuffix(r);
 }
 

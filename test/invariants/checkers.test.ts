@@ -507,7 +507,7 @@ function recover(cluster: FakeCluster, node: number, prepare: Region): void {
   journal.prepareInhabited[slot] = 1;
   cluster.suite.stopped(node);
   cluster.suite.started(node);
-  cluster.suite.recovered(node, journal);
+  cluster.suite.recovered(node, 0, journal);
 }
 
 /** Address of the log block on the disk of `node`; there is one after `work`. */
