@@ -15,9 +15,9 @@ import { type World } from '../sim/world.ts';
 import { runProgram } from './cli/run_program.ts';
 
 const PINNED: readonly (readonly [scenario: string, seed: number, digest: string])[] = [
-  ['baseline', 1, '16b869cc02c98b31512fbd1d07704291'],
-  ['crash_recovery', 2, 'ba048b44560d204e9ceb2f113bb6b158'],
-  ['combined', 3, '0a293f980d8c30793546b9aefb6c1aa4'],
+  ['baseline', 1, 'd021559d77d847092776e363ab54bb72'],
+  ['crash_recovery', 2, '54451773981f0bfb46042619c9933b03'],
+  ['combined', 3, '2ed05b935e2ff64ddd90cd3531d18864'],
 ];
 
 function start(scenario: string, seed: number): World {
