@@ -95,6 +95,8 @@ export class ClientReplies {
   private readonly readTokens = new Float64Array(READS_MAX);
   private readonly readMessages: (Message | null)[] = [];
 
+  /** Something was written that no flush has covered. */
+  needsFlush = false;
   private flushState: number = FLUSH.none;
   private flushNumber = 0;
 
@@ -131,6 +133,7 @@ export class ClientReplies {
     assert(commandOf(reply) === COMMAND.reply, 'client replies: command', commandOf(reply));
     zeroPadding(reply);
     this.clearFaulty(slot);
+    this.needsFlush = true;
     const waiting = this.findWrite(slot, WRITE.waiting);
     if (waiting !== -1) {
       // Keeps the older one's place and number: a flush that waits for it gets the newer content.
@@ -154,6 +157,7 @@ export class ClientReplies {
     assert(this.flushState === FLUSH.none, 'client replies: flush while flushing');
     this.flushState = FLUSH.writing;
     this.flushNumber = this.lastNumber;
+    this.needsFlush = false;
     this.startSync();
   }
 

@@ -4,7 +4,7 @@
  * Requests in flight are visible through the pipeline alone (the lock-out defect of VRR 4.1;
  * reference "vsr" 11.2).
  *
- * Fixed size, encoded in slot order. When full, the session whose latest reply has the lowest op
+ * Encoded in slot order. When full, the session whose latest reply has the lowest op
  * is evicted: ops are unique, so all replicas agree.
  */
 import { assert } from '../assert.ts';
@@ -33,7 +33,7 @@ const ENTRY = { client: 0, session: 16, reply: 32 } as const;
 
 export class ClientSessions {
   readonly capacity: number;
-  /** The table as it is encoded: `capacity` entries, free ones all zero. */
+  /** `capacity` entries, free ones all zero; the first `encodedSize` bytes are its encoding. */
   readonly table: Region;
   count = 0;
   /** Open addressing over slots by client id: a cache of `table`, never encoded. -1 is empty. */
@@ -47,8 +47,11 @@ export class ClientSessions {
     this.lookup = new Int32Array(size).fill(-1);
   }
 
+  /** Entries up to the last one taken: a checkpoint should not pay for sessions that never were. */
   get encodedSize(): number {
-    return this.capacity * ENTRY_SIZE;
+    let end = this.capacity;
+    while (end > 0 && !this.occupied(end - 1)) end--;
+    return end * ENTRY_SIZE;
   }
 
   /** Slot of the client's session, or -1. */
@@ -116,9 +119,9 @@ export class ClientSessions {
 
   /** From a checkpoint's trailer. */
   decode(encoded: Region, at: number, length: number): void {
-    assert(length === this.encodedSize || length === 0, 'sessions: encoded size', length);
+    const fits = length % ENTRY_SIZE === 0 && length <= this.capacity * ENTRY_SIZE;
+    assert(fits, 'sessions: encoded size', length);
     this.reset();
-    if (length === 0) return;
     copyWords(encoded, at, this.table, 0, length);
     for (let slot = 0; slot < this.capacity; slot++) {
       if (!this.occupied(slot)) continue;

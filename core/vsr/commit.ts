@@ -120,6 +120,10 @@ function chainedToHead(r: Replica, op: number, at: number): boolean {
 
 /** Executes, or says what it waits for and returns false. */
 function commitPrepare(r: Replica, prepare: Message): boolean {
+  if (r.checkpointUpdating && r.commitMin === checkpointOpAt(r.checkpointStaging, 0) + r.config.pipelineMax) {
+    r.commitStage = 'superblock';
+    return false;
+  }
   if (!r.stateMachine.canCommit()) {
     waitedForBlocks.hits++;
     r.commitStage = 'state_machine';
@@ -136,9 +140,13 @@ function commitPrepare(r: Replica, prepare: Message): boolean {
     r.stateMachine.markCheckpointDurable();
   }
   if (op === checkpointAfter(r.config, r.checkpointOp)) {
-    r.commitStage = 'flushing_replies';
     if (r.status === 'normal' && r.isPrimary) normal.sendCommit(r);
-    r.replies.flush();
+    if (r.replies.needsFlush) {
+      r.commitStage = 'flushing_replies';
+      r.replies.flush();
+    } else {
+      cutCheckpoint(r);
+    }
     return false;
   }
   return true;
@@ -203,12 +211,18 @@ function updateSession(r: Replica, prepare: Message, reply: Message, operation: 
 // --- Checkpoint ---
 
 export function repliesFlushed(r: Replica): void {
-  if (r.commitStage !== 'flushing_replies') return;
+  if (r.commitStage === 'flushing_replies') cutCheckpoint(r);
+}
+
+function cutCheckpoint(r: Replica): void {
   r.commitStage = 'checkpoint';
   r.stateMachine.checkpoint(r.commitMin, r.sessions.table, r.sessions.encodedSize);
 }
 
-/** All blocks of the checkpoint are durable: the superblock may name them. */
+/**
+ * All blocks of the checkpoint are durable: the superblock may name them. Execution goes on while
+ * it is written, up to the op at which the checkpoint must be known to be durable.
+ */
 export function stateMachineCheckpointed(r: Replica): void {
   assert(r.commitStage === 'checkpoint', 'checkpoint: stage');
   const op = r.commitMin;
@@ -225,7 +239,7 @@ export function stateMachineCheckpointed(r: Replica): void {
 
   // The durable list must reach the checkpoint, or a restart could find its head below it (I12).
   refreshViewHeaders(r);
-  r.commitStage = 'superblock';
+  r.checkpointUpdating = true;
   const syncDone = r.syncOpMax !== 0 && r.blocksComplete;
   r.superblock.update({
     view: r.view,
@@ -239,6 +253,8 @@ export function stateMachineCheckpointed(r: Replica): void {
     r.syncOpMin = 0;
     r.syncOpMax = 0;
   }
+  r.commitStage = 'idle';
+  commitLoop(r);
 }
 
 /** SV form from the journal while normal (or replaying alone), DVC form anew while elected. */
@@ -251,7 +267,7 @@ function refreshViewHeaders(r: Replica): void {
 }
 
 export function superblockUpdated(r: Replica): void {
-  if (r.commitStage !== 'superblock') return;
+  if (!r.checkpointUpdating) return;
   const durable = checkpointOpAt(r.superblock.working.checkpoint, 0);
   if (durable !== checkpointOpAt(r.checkpointStaging, 0)) return;
   assert(
@@ -260,8 +276,9 @@ export function superblockUpdated(r: Replica): void {
     durable,
   );
   checkpointCut.hits++;
+  r.checkpointUpdating = false;
   r.adoptCheckpoint();
-  r.commitStage = 'idle';
+  if (r.commitStage === 'superblock') r.commitStage = 'idle';
   r.observer.checkpointed(r, r.checkpointOp);
   // The window for acks has moved up: what was written but held back is acknowledged now.
   if (r.status === 'normal') {

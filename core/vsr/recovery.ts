@@ -185,6 +185,7 @@ function decideHead(r: Replica): boolean {
 /** Single replica: all is executed; take the next view, so that a torn op cannot have two versions in one. */
 export function replayed(r: Replica): void {
   if (r.recoveryStage !== 'replay' || !r.stateOpen || r.commitStage !== 'idle' || r.commitMin < r.op) return;
+  if (r.checkpointUpdating) return; // Its completion would be taken for that of the view's.
   r.recoveryStage = 'views';
   r.view = toView(r.view + 1);
   r.logView = r.view;

@@ -154,6 +154,8 @@ export class Replica
   readonly checkpoint: Region = regionOf(new Uint8Array(CHECKPOINT_STATE_SIZE));
   readonly checkpointId: Region = regionOf(new Uint8Array(32));
   checkpointOp = 0;
+  /** The superblock is being told of the checkpoint in `checkpointStaging`, cut here. */
+  checkpointUpdating = false;
   /** The checkpoint being cut or installed. */
   readonly checkpointStaging: Region = regionOf(new Uint8Array(CHECKPOINT_STATE_SIZE));
 

@@ -45,7 +45,8 @@ export function isNeeded(r: Replica, sv: Message): boolean {
 
 /** Installs checkpoint, head and headers of the SV in one superblock write. */
 export function begin(r: Replica, sv: Message): void {
-  if (r.commitStage !== 'idle' && r.commitStage !== 'reading_prepare') {
+  const executing = r.commitStage === 'idle' || r.commitStage === 'reading_prepare';
+  if (!executing || r.checkpointUpdating) {
     syncDeferred.hits++;
     return r.ignore(sv, 'a checkpoint is being cut');
   }
