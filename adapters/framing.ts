@@ -8,13 +8,12 @@
  * sender. Writing: messages wait in a bounded queue until the end of the turn and leave in one
  * write; a full queue drops the newest, which the protocol counts as loss.
  *
- * No allocation a message: bytes are copied between the socket's buffers and the pool. A disk gets
- * whole sectors, so what follows a message in its last one is zero, not an older message.
+ * No allocation a message: bytes are copied between the socket's buffers and the pool.
  */
 import { type Socket } from 'node:net';
 import { headerValid } from '../core/checksum.ts';
 import { HEADER_SIZE, PROTOCOL_VERSION, type ChecksumAlgorithm } from '../core/constants.ts';
-import { AT, COMMAND_COUNT, commandOf, sizeOf } from '../core/message/header.ts';
+import { AT, COMMAND, COMMAND_COUNT, commandOf, sizeOf } from '../core/message/header.ts';
 import { zeroPadding } from '../core/message/padding.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
 import { copyWords, equalWords, isZeroWords, regionOf, type Region } from '../core/message/region.ts';
@@ -243,7 +242,7 @@ export class FramedConnection {
     copyBytes(chunk, at, at + size, message.bytes, 0);
     const problem = frameProblem(this.rules as FrameRules, message);
     if (problem === null) {
-      zeroPadding(message);
+      padBlock(message);
       this.owner.frameReceived(this, message);
     } else {
       this.close(problem);
@@ -274,7 +273,7 @@ export class FramedConnection {
     if (rules.pool.available(size) <= rules.poolReserve) return false;
     const message = rules.pool.acquire(size);
     copyWords(this.header, 0, message, 0, HEADER_SIZE);
-    zeroPadding(message);
+    padBlock(message);
     this.headerFilled = 0;
     this.incoming = message;
     this.filled = HEADER_SIZE;
@@ -375,6 +374,11 @@ export class FramedConnection {
     this.writingScratch = null;
     this.owner.connectionClosed(this, reason);
   }
+}
+
+/** Blocks are judged with the padding that a disk would hold; a prepare gets it when it is written. */
+function padBlock(message: Message): void {
+  if (commandOf(message) === COMMAND.block) zeroPadding(message);
 }
 
 function readU32(bytes: Uint8Array, at: number): number {
