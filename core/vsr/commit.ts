@@ -27,7 +27,7 @@ import * as recovery from './recovery.ts';
 import * as repair from './repair.ts';
 import { type Replica } from './replica.ts';
 import { TIMEOUT, TIMER } from './timeouts.ts';
-import * as viewChange from './view_change.ts';
+import { buildViewHeadersFromJournal } from './view_headers.ts';
 
 const preparedFromDisk = defineProbe('commit: prepare read from the journal');
 const waitedForBlocks = defineProbe('commit: waited for block writes');
@@ -260,9 +260,9 @@ export function stateMachineCheckpointed(r: Replica): void {
 /** SV form from the journal while normal (or replaying alone), DVC form anew while elected. */
 function refreshViewHeaders(r: Replica): void {
   if (r.status === 'normal' || r.status === 'recovering') {
-    viewChange.buildViewHeadersFromJournal(r, viewHeadersMax(r.config) - 2);
+    buildViewHeadersFromJournal(r, viewHeadersMax(r.config) - 2);
   } else if (r.status === 'view_change' && r.dvcQuorum) {
-    viewChange.buildViewHeadersFromJournal(r, r.config.pipelineMax + 1);
+    buildViewHeadersFromJournal(r, r.config.pipelineMax + 1);
   }
 }
 

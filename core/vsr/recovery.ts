@@ -17,14 +17,8 @@ import * as normal from './normal.ts';
 import * as repair from './repair.ts';
 import { type Replica } from './replica.ts';
 import { TIMEOUT, TIMER } from './timeouts.ts';
-import {
-  becomeBackup,
-  becomePrimary,
-  buildViewHeadersFromJournal,
-  enterViewChange,
-  isBlank,
-  resumeViewChange,
-} from './view_change.ts';
+import { becomeBackup, becomePrimary, enterViewChange, resumeViewChange } from './view_change.ts';
+import { buildViewHeadersFromJournal, isBlank } from './view_headers.ts';
 
 const startedAsBackup = defineProbe('recovery: normal backup');
 const startedInViewChange = defineProbe('recovery: resumed a view change');

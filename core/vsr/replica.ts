@@ -1,14 +1,15 @@
 /**
  * A replica: one single-threaded state machine driven by messages, I/O completions and timers.
- * This file holds its state, the dispatch of inputs, and what several protocol sections share;
- * the sections are in normal.ts, view_change.ts, repair.ts, commit.ts, state_sync.ts, reads.ts.
+ * This file holds its state, its inputs, and what several protocol sections share. The sections:
+ * receive.ts, normal.ts, commit.ts, view_change.ts (with do_view_change.ts, view_headers.ts),
+ * repair.ts, recovery.ts, state_sync.ts, reads.ts.
  *
  * Two rules dominate: nothing leaves a replica before the state behind it is durable; and "I do
  * not have it" is a different fact from "I may have had it and lost it". Source: VRR section 4,
  * and reference "vsr".
  */
 import { assert, ReplicaFatal } from '../assert.ts';
-import { headerValid, bodyValid, checksumInto, seal } from '../checksum.ts';
+import { checksumInto, seal } from '../checksum.ts';
 import { CANARY, canaryIs } from '../canary.ts';
 import {
   CHECKPOINT_STATE_SIZE,
@@ -25,29 +26,10 @@ import {
   type ClusterConfig,
   type Quorums,
 } from '../constants.ts';
-import {
-  AT,
-  COMMAND,
-  COMMAND_COUNT,
-  commandOf,
-  opOf,
-  replicaOf,
-  sizeOf,
-  viewOf,
-  type Command,
-} from '../message/header.ts';
+import { AT, COMMAND, commandOf, replicaOf, viewOf, type Command } from '../message/header.ts';
 import { type Message, type MessagePool } from '../message/pool.ts';
-import {
-  copyWords,
-  equalWords,
-  isZeroWords,
-  regionOf,
-  writeU64,
-  zeroWords,
-  type Region,
-} from '../message/region.ts';
+import { copyWords, regionOf, zeroWords, type Region } from '../message/region.ts';
 import { type Clock, type Network, type Rng, type Storage, type StorageResult } from '../ports.ts';
-import { defineProbe } from '../probe.ts';
 import { CHECKPOINT, checkpointOpAt } from '../storage/checkpoint_state.ts';
 import { ClientReplies, type ClientRepliesListener } from '../storage/client_replies.ts';
 import { zonesOf, type Zones } from '../storage/data_file.ts';
@@ -59,15 +41,16 @@ import { op as toOp, replicaIndex as toReplicaIndex, saturatingSub, view as toVi
 import { type Op, type ReplicaIndex, type View } from '../units.ts';
 import { ClientSessions } from './client_sessions.ts';
 import * as commit from './commit.ts';
+import * as doViewChange from './do_view_change.ts';
 import * as normal from './normal.ts';
 import { type ReplicaObserver } from './observer.ts';
 import { Pipeline, PrepareCache } from './pipeline.ts';
 import * as reads from './reads.ts';
+import { assertInvariants, dispatch, receive } from './receive.ts';
 import * as recovery from './recovery.ts';
 import * as repair from './repair.ts';
 import * as stateSync from './state_sync.ts';
 import { TIMER, Timeouts } from './timeouts.ts';
-import { messageProblem } from './validity.ts';
 import * as viewChange from './view_change.ts';
 
 export type Status = 'recovering' | 'recovering_head' | 'normal' | 'view_change';
@@ -98,9 +81,6 @@ export interface ReplicaOptions {
   readonly pool: MessagePool;
   readonly observer: ReplicaObserver;
 }
-
-const messageCorrupt = defineProbe('receive: corrupt message dropped');
-const messageInvalid = defineProbe('receive: invalid message refused');
 
 /** Requests that wait for a place in the pipeline (17.4: a bound, and refusal past it). */
 const REQUEST_QUEUE_MAX = 1024;
@@ -305,7 +285,7 @@ export class Replica
       case TIMER.svcWindow: viewChange.onSvcWindowTimeout(this); break;
       case TIMER.svcMessage: viewChange.onSvcMessageTimeout(this); break;
       case TIMER.viewChangeStatus: viewChange.onViewChangeStatusTimeout(this); break;
-      case TIMER.dvcMessage: viewChange.onDvcMessageTimeout(this); break;
+      case TIMER.dvcMessage: doViewChange.onDvcMessageTimeout(this); break;
       case TIMER.rsvMessage: viewChange.onRsvMessageTimeout(this); break;
       case TIMER.journalRepair: repair.onJournalRepairTimeout(this); break;
       case TIMER.repairSync: repair.onRepairSyncTimeout(this); break;
@@ -573,97 +553,4 @@ export class Replica
     }
     assertInvariants(this);
   }
-}
-
-/** Section 3.2: what is refused before any handler sees it. */
-function receive(replica: Replica, message: Message): void {
-  const size = sizeOf(message);
-  if (size < HEADER_SIZE || size > replica.config.messageSizeMax || size > message.capacity) {
-    messageCorrupt.hits++;
-    return replica.ignore(message, 'size');
-  }
-  if (!headerValid(replica.algorithm, message)) {
-    messageCorrupt.hits++;
-    return replica.ignore(message, 'header checksum');
-  }
-  const command = commandOf(message);
-  if (
-    message.fields.getUint16(AT.protocol, true) !== PROTOCOL_VERSION ||
-    command === COMMAND.reserved ||
-    command >= COMMAND_COUNT ||
-    !isZeroWords(message, AT.nonceReserved, 16) ||
-    !isZeroWords(message, AT.reservedFrame, 12)
-  ) {
-    messageInvalid.hits++;
-    return replica.ignore(message, 'frame');
-  }
-  if (!equalWords(message, AT.cluster, replica.cluster, 0, 16)) {
-    messageInvalid.hits++;
-    return replica.ignore(message, 'cluster');
-  }
-  if (!bodyValid(replica.algorithm, message)) {
-    const repairing = command === COMMAND.block || command === COMMAND.prepare;
-    if (!repairing || !canaryIs(CANARY.repairWithoutChecksum)) {
-      messageCorrupt.hits++;
-      return replica.ignore(message, 'body checksum');
-    }
-  }
-  const problem = messageProblem(replica, message);
-  if (problem !== null) {
-    messageInvalid.hits++;
-    return replica.ignore(message, problem);
-  }
-  if (replica.status === 'recovering') return replica.ignore(message, 'recovering');
-  if (replica.syncing !== 'idle') return replica.ignore(message, 'syncing');
-  viewChange.viewJump(replica, message);
-  dispatch(replica, message);
-}
-
-function dispatch(replica: Replica, message: Message): void {
-  const command = commandOf(message) as Command;
-  switch (command) {
-    case COMMAND.request: return normal.onRequest(replica, message);
-    case COMMAND.prepare: return normal.onPrepare(replica, message);
-    case COMMAND.prepareOk: return normal.onPrepareOk(replica, message);
-    case COMMAND.commit: return normal.onCommit(replica, message);
-    case COMMAND.reply: return normal.onReply(replica, message);
-    case COMMAND.startViewChange: return viewChange.onStartViewChange(replica, message);
-    case COMMAND.doViewChange: return viewChange.onDoViewChange(replica, message);
-    case COMMAND.startView: return viewChange.onStartView(replica, message);
-    case COMMAND.requestStartView: return viewChange.onRequestStartView(replica, message);
-    case COMMAND.requestHeaders: return repair.onRequestHeaders(replica, message);
-    case COMMAND.headers: return repair.onHeaders(replica, message);
-    case COMMAND.requestPrepare: return repair.onRequestPrepare(replica, message);
-    case COMMAND.nack: return repair.onNack(replica, message);
-    case COMMAND.requestBlocks: return repair.onRequestBlocks(replica, message);
-    case COMMAND.block: return repair.onBlock(replica, message);
-    case COMMAND.requestReply: return repair.onRequestReply(replica, message);
-    case COMMAND.pingClient: return normal.onPingClient(replica, message);
-    case COMMAND.query: return reads.onQuery(replica, message);
-    case COMMAND.ping: return reads.onPing(replica, message);
-    case COMMAND.pong: return reads.onPong(replica, message);
-    default: return replica.ignore(message, 'no handler');
-  }
-}
-
-/** Reference "vsr" 2.3, the cheap part, after every input. */
-function assertInvariants(r: Replica): void {
-  assert(r.view >= r.logView, 'I1: view below log view', r.view, r.logView);
-  if (r.status === 'normal') assert(r.view === r.logView, 'I1: normal', r.view, r.logView);
-  if (r.status === 'recovering') return;
-  assert(r.checkpointOp <= r.commitMin, 'I3: checkpoint', r.checkpointOp, r.commitMin);
-  assert(r.commitMin <= r.commitMax, 'I3: commit', r.commitMin, r.commitMax);
-  assert(r.op <= r.prepareMax, 'I9: head past prepare max', r.op, r.prepareMax);
-  if (r.status === 'normal' || r.status === 'view_change') {
-    assert(r.journal.headerAt(r.op) !== -1, 'I6: no header at the head', r.op);
-  }
-}
-
-/** The op of a header or message as a branded number. */
-export function opFrom(region: Region, at = 0): Op {
-  return toOp(opOf(region, at));
-}
-
-export function setU64(region: Region, at: number, value: number): void {
-  writeU64(region, at, value);
 }

@@ -30,8 +30,10 @@ import {
 import { type Message } from '../message/pool.ts';
 import { equalWords, isZeroWords, readU64, type Region } from '../message/region.ts';
 import { checkpointOpAt } from '../storage/checkpoint_state.ts';
+import { DVC_HEADERS, hasBit } from './do_view_change.ts';
 import { type Replica } from './replica.ts';
-import { DVC_HEADERS, SV, hasBit, isBlank } from './view_change.ts';
+import { SV } from './view_change.ts';
+import { isBlank } from './view_headers.ts';
 
 /** The first broken rule, or null. The frame and both checksums are verified already. */
 export function messageProblem(r: Replica, m: Message): string | null {

@@ -1,5 +1,6 @@
 /**
- * View change: votes, do_view_change, the choice of the log, start_view (VRR section 4.2).
+ * View change: votes, entering, the elected primary's way to start_view (VRR section 4.2). The
+ * claims and the choice of the log are in do_view_change.ts.
  *
  * The log is chosen by `log_view`, never by length, and an op is discarded only when a nack
  * quorum certainly never acknowledged it. Adopted ops are not committed by being adopted: the new
@@ -22,12 +23,12 @@ import {
   readU64,
   writeU64,
   zeroWords,
-  type Region,
 } from '../message/region.ts';
 import { defineProbe } from '../probe.ts';
 import { CHECKPOINT } from '../storage/checkpoint_state.ts';
-import { op as toOp, saturatingSub, view as toView } from '../units.ts';
+import { op as toOp, view as toView } from '../units.ts';
 import { commitLoop } from './commit.ts';
+import { DVC_HEADERS, canonicalHeader, sendDoViewChange } from './do_view_change.ts';
 import * as normal from './normal.ts';
 import { bitCount } from './pipeline.ts';
 import * as reads from './reads.ts';
@@ -35,16 +36,12 @@ import * as repair from './repair.ts';
 import { type Replica } from './replica.ts';
 import * as stateSync from './state_sync.ts';
 import { TIMEOUT, TIMER } from './timeouts.ts';
+import { buildDoViewChangeHeaders, buildViewHeadersFromJournal, isBlank } from './view_headers.ts';
 
 const electionWon = defineProbe('view change: quorum of do_view_change');
 const forfeited = defineProbe('view change: forfeited to a replica with a newer checkpoint');
-const opDiscarded = defineProbe('view change: uncommitted op discarded by nacks');
-const undecided = defineProbe('view change: waited for more do_view_change to decide an op');
-const supersededSeen = defineProbe('view change: a superseded log was outvoted');
-const disagreement = defineProbe('view change: equal log views disagree on a header');
 const staleStartView = defineProbe('start_view: stale copy ignored');
 const headUncertainResolved = defineProbe('recovering_head: left by a fresh start_view');
-const unlinkedBlanked = defineProbe('do_view_change: unlinked header left out');
 const caughtUp = defineProbe('start_view: caught up within the view');
 const voteCleared = defineProbe('view change: own vote cleared by a heartbeat');
 
@@ -54,8 +51,6 @@ export const SV = {
   reconfig: HEADER_SIZE + CHECKPOINT_STATE_SIZE,
   headers: HEADER_SIZE + CHECKPOINT_STATE_SIZE + RECONFIG_SIZE,
 } as const;
-/** Body offset of the headers of do_view_change. */
-export const DVC_HEADERS = HEADER_SIZE + RECONFIG_SIZE;
 
 // --- Learning of views ---
 
@@ -229,289 +224,10 @@ const VIEW_TIMERS: readonly number[] = [
   TIMER.readIndex,
 ];
 
-/**
- * DVC form: from the head down, at most P + 1 entries, to the first op at or below commitMax. An
- * op whose header is unknown is a blank, which says nothing about the op but its number.
- */
-function buildDoViewChangeHeaders(r: Replica, journalOnly: boolean): void {
-  const list = r.viewHeaders;
-  const stitched = !journalOnly && r.logView === r.view && r.viewHeadersCount > 0;
-  const listTop = stitched ? opOf(list, 0) : 0;
-  const top = Math.max(r.op, listTop);
-  const next = r.viewHeadersScratch;
-  let count = 0;
-  for (let op = top; count < r.config.pipelineMax + 1; op--) {
-    const at = count * HEADER_SIZE;
-    const journalAt = op <= r.op ? r.journal.headerAt(op) : -1;
-    const listAt = stitched && journalAt === -1 ? findInList(list, r.viewHeadersCount, op) : -1;
-    if (journalAt !== -1) {
-      copyWords(r.journal.headers, journalAt, next, at, HEADER_SIZE);
-    } else if (listAt !== -1) {
-      copyWords(list, listAt, next, at, HEADER_SIZE);
-    } else {
-      zeroWords(next, at, HEADER_SIZE);
-      setOp(next, op, at);
-    }
-    count++;
-    if (op <= r.commitMax || op === 0) break;
-  }
-  blankUnlinked(next, count);
-  copyWords(next, 0, list, 0, count * HEADER_SIZE);
-  r.viewHeadersCount = count;
-}
-
-function findInList(list: Region, count: number, op: number): number {
-  for (let i = 0; i < count; i++) {
-    const at = i * HEADER_SIZE;
-    if (opOf(list, at) === op && !isBlank(list, at)) return at;
-  }
-  return -1;
-}
-
-/** A blank has no command; a real one is a prepare. */
-export function isBlank(list: Region, at: number): boolean {
-  return commandOf(list, at) === COMMAND.reserved;
-}
-
-/**
- * All valid entries lie on one chain, so that a blank never hides a break. A header below that
- * does not link is a leftover that repair has not replaced yet: it is no claim of ours.
- */
-function blankUnlinked(list: Region, count: number): void {
-  for (let i = 1; i < count; i++) {
-    const at = i * HEADER_SIZE;
-    const above = at - HEADER_SIZE;
-    if (isBlank(list, at) || isBlank(list, above)) continue;
-    if (equalWords(list, above + AT.parent, list, at + AT.checksum, 32)) continue;
-    unlinkedBlanked.hits++;
-    const op = opOf(list, at);
-    zeroWords(list, at, HEADER_SIZE);
-    setOp(list, op, at);
-  }
-}
-
-/** SV form: the newest `max` headers down from the head, as far as they are known. */
-export function buildViewHeadersFromJournal(r: Replica, max: number): void {
-  if (r.status === 'normal' && r.viewHeadersCount > 0 && opOf(r.viewHeaders, 0) > r.op) {
-    return; // The SV's list reaches past our journal's window, and must not regress.
-  }
-  let count = 0;
-  for (let op: number = r.op; count < max; op--) {
-    const at = r.journal.headerAt(op);
-    if (at === -1) break;
-    if (
-      count > 0 &&
-      !equalWords(
-        r.viewHeaders,
-        (count - 1) * HEADER_SIZE + AT.parent,
-        r.journal.headers,
-        at + AT.checksum,
-        32,
-      )
-    ) {
-      break;
-    }
-    copyWords(r.journal.headers, at, r.viewHeaders, count * HEADER_SIZE, HEADER_SIZE);
-    count++;
-    if (op === 0) break;
-  }
-  assert(count > 0, 'view headers: no head', r.op);
-  r.viewHeadersCount = count;
-}
-
-// --- do_view_change ---
-
-export function onDvcMessageTimeout(r: Replica): void {
-  if (r.status !== 'view_change' || r.dvcQuorum) return;
-  sendDoViewChange(r);
-  r.timeouts.start(TIMER.dvcMessage, TIMEOUT.dvcMessage);
-}
-
-function sendDoViewChange(r: Replica): void {
-  const count = r.viewHeadersCount;
-  const list = r.viewHeaders;
-  const top = opOf(list, 0);
-  const m = r.createMessage(COMMAND.doViewChange, RECONFIG_SIZE + count * HEADER_SIZE);
-  zeroWords(m, HEADER_SIZE, RECONFIG_SIZE);
-  copyWords(list, 0, m, DVC_HEADERS, count * HEADER_SIZE);
-  setOp(m, top);
-  writeU64(m, AT.dvcCommitMin, r.commitMin);
-  writeU64(m, AT.dvcCommit, Math.min(r.commitMax, top));
-  writeU64(m, AT.dvcCheckpointOp, r.checkpointOp);
-  writeU64(m, AT.dvcGeneration, r.superblock.working.generation);
-  m.fields.setUint32(AT.dvcLogView, r.logView, true);
-  m.fields.setUint16(AT.dvcHeaderCount, count, true);
-  for (let i = 0; i < count; i++) {
-    const at = i * HEADER_SIZE;
-    const op = top - i;
-    if (!isBlank(list, at) && isPresent(r, op, list, at)) setBit(m, AT.dvcPresent, i);
-    if (isNack(r, op, list, at)) setBit(m, AT.dvcNack, i);
-  }
-  r.seal(m);
-  r.sendToOthers(m);
-  r.send(r.replicaIndex, m);
-  m.unref();
-}
-
-/** Exactly this body is here: on disk, being written, or cached. */
-function isPresent(r: Replica, op: number, list: Region, at: number): boolean {
-  return (
-    r.journal.hasPrepareOnDisk(op, list, at + AT.checksum) ||
-    r.journal.isWriting(op, list, at + AT.checksum) ||
-    r.cache.find(op, list, at + AT.checksum) !== null
-  );
-}
-
-/** "I certainly did not acknowledge this prepare in my log_view": the table of 6.3. */
-function isNack(r: Replica, op: number, list: Region, at: number): boolean {
-  if (op > r.prepareMax) return true; // Past our window: never written, so never acknowledged.
-  const have = r.journal.headerAt(op);
-  if (have === -1) return !r.journal.isFaulty(op);
-  if (isBlank(list, at)) return false;
-  if (!equalWords(r.journal.headers, have + AT.checksum, list, at + AT.checksum, 32)) return true;
-  return r.journal.isDirty(op) && !r.journal.isFaulty(op);
-}
-
-export function onDoViewChange(r: Replica, message: Message): void {
-  if (r.status !== 'view_change') return r.ignore(message, 'status');
-  if (viewOf(message) !== r.view) return r.ignore(message, 'other view');
-  if (!r.isPrimary) return r.ignore(message, 'not primary');
-  if (r.dvcQuorum) return r.ignore(message, 'elected already');
-  const from = replicaOf(message);
-  const old = r.dvcs[from] as Message | null;
-  if (old !== null && !sameList(old, message)) return r.ignore(message, 'changed its list');
-  if (old !== null) old.unref();
-  r.dvcs[from] = message.ref();
-  evaluateQuorum(r);
-}
-
-function sameList(a: Message, b: Message): boolean {
-  const count = dvcCount(a);
-  if (count !== dvcCount(b) || dvcLogView(a) !== dvcLogView(b)) return false;
-  return equalWords(a, DVC_HEADERS, b, DVC_HEADERS, count * HEADER_SIZE);
-}
-
-/** Section 6.5: which log the quorum fixes, or that more must be heard. */
-function evaluateQuorum(r: Replica): void {
-  let count = 0;
-  for (const dvc of r.dvcs) if (dvc !== null) count++;
-  if (count < r.quorums.viewChange || r.dvcs[r.replicaIndex] === null) return;
-
-  let logView = 0;
-  for (const dvc of r.dvcs) if (dvc !== null) logView = Math.max(logView, dvcLogView(dvc));
-  if (canaryIs(CANARY.viewChangeLongestLog)) {
-    let longest = -1;
-    for (const dvc of r.dvcs) {
-      if (dvc !== null && opOf(dvc) > longest) {
-        longest = opOf(dvc);
-        logView = dvcLogView(dvc);
-      }
-    }
-  }
-  let opMax = 0;
-  let opMin = 0;
-  for (const dvc of r.dvcs) {
-    if (dvc === null) continue;
-    if (dvcLogView(dvc) === logView) opMax = Math.max(opMax, opOf(dvc));
-    else supersededSeen.hits++;
-    opMin = Math.max(
-      opMin,
-      readU64(dvc, AT.dvcCommit),
-      readU64(dvc, AT.dvcCommitMin),
-      readU64(dvc, DVC_HEADERS + AT.commit),
-      saturatingSub(opOf(dvc), r.config.pipelineMax),
-    );
-  }
-  if (!canonicalAgree(r, logView)) {
-    disagreement.hits++;
-    return; // A broken member: wait for others, or for the next view.
-  }
-  if (opMin > opMax) {
-    // Someone claims a commit that the newest log does not contain.
-    if (canaryIs(CANARY.viewChangeLongestLog)) opMin = opMax;
-    else return;
-  }
-  let head = opMax;
-  for (let op = opMin; op <= opMax; op++) {
-    const verdict = judge(r, op, logView);
-    if (verdict === 'keep' || op <= r.commitMin) continue; // What we executed is committed.
-    if (verdict === 'discard') {
-      if (op === opMin && !canaryIs(CANARY.truncateCommitted)) return; // Committed, yet nacked.
-      opDiscarded.hits++;
-      head = op - 1;
-      break;
-    }
-    undecided.hits++;
-    return; // With everybody heard, only the return of a copy helps.
-  }
-  install(r, logView, head, Math.min(opMin, head));
-}
-
-function canonicalAgree(r: Replica, logView: number): boolean {
-  for (let a = 0; a < r.dvcs.length; a++) {
-    const first = r.dvcs[a] as Message | null;
-    if (first === null || dvcLogView(first) !== logView) continue;
-    for (let b = a + 1; b < r.dvcs.length; b++) {
-      const second = r.dvcs[b] as Message | null;
-      if (second === null || dvcLogView(second) !== logView) continue;
-      for (let i = 0; i < dvcCount(first); i++) {
-        const at = DVC_HEADERS + i * HEADER_SIZE;
-        const other = dvcHeaderAt(second, opOf(first, at));
-        if (other === -1 || isBlank(first, at) || isBlank(second, other)) continue;
-        if (!equalWords(first, at + AT.checksum, second, other + AT.checksum, 32)) return false;
-      }
-    }
-  }
-  return true;
-}
-
-type Verdict = 'keep' | 'discard' | 'undecided';
-
-function judge(r: Replica, op: number, logView: number): Verdict {
-  const canonical = canonicalHeader(r, op, logView);
-  let copies = 0;
-  let nacks = 0;
-  for (const dvc of r.dvcs) {
-    if (dvc === null) continue;
-    if (opOf(dvc) < op) {
-      nacks++;
-      continue;
-    }
-    const at = dvcHeaderAt(dvc, op);
-    if (at === -1) continue; // Below its list: committed there; no statement.
-    const i = opOf(dvc) - op;
-    const valid = !isBlank(dvc, at);
-    const same =
-      valid &&
-      canonical.message !== null &&
-      equalWords(dvc, at + AT.checksum, canonical.message, canonical.at + AT.checksum, 32);
-    if (same && hasBit(dvc, AT.dvcPresent, i)) copies++;
-    if (hasBit(dvc, AT.dvcNack, i)) nacks++;
-    else if (valid && !same) nacks++; // Another header; or superseded, and no canonical one.
-  }
-  const quorum = canaryIs(CANARY.truncateCommitted) ? 1 : r.quorums.nack;
-  if (nacks >= quorum) return 'discard';
-  if (canonical.message === null || copies === 0) return 'undecided';
-  return 'keep';
-}
-
-interface HeaderRef {
-  message: Message | null;
-  at: number;
-}
-
-/** The valid header at `op` among the DVCs of the chosen log view. */
-function canonicalHeader(r: Replica, op: number, logView: number): HeaderRef {
-  for (const dvc of r.dvcs) {
-    if (dvc === null || dvcLogView(dvc) !== logView) continue;
-    const at = dvcHeaderAt(dvc, op);
-    if (at !== -1 && !isBlank(dvc, at)) return { message: dvc, at };
-  }
-  return { message: null, at: 0 };
-}
+// --- Elected ---
 
 /** Section 6.6 steps 1 to 4. */
-function install(r: Replica, logView: number, head: number, opMin: number): void {
+export function install(r: Replica, logView: number, head: number, opMin: number): void {
   const commit = Math.max(r.commitMax, opMin);
   let newest = r.checkpointOp;
   let newestReplica: number = r.replicaIndex;
@@ -762,30 +478,4 @@ export function onRsvMessageTimeout(r: Replica): void {
   if (!waits) return;
   sendRequestStartView(r, r.view);
   r.timeouts.start(TIMER.rsvMessage, TIMEOUT.rsvMessage);
-}
-
-// --- Fields of do_view_change ---
-
-function dvcLogView(dvc: Message): number {
-  return dvc.fields.getUint32(AT.dvcLogView, true);
-}
-
-function dvcCount(dvc: Message): number {
-  return dvc.fields.getUint16(AT.dvcHeaderCount, true);
-}
-
-/** Offset of the entry for `op`, or -1. */
-function dvcHeaderAt(dvc: Message, op: number): number {
-  const i = opOf(dvc) - op;
-  if (i < 0 || i >= dvcCount(dvc)) return -1;
-  return DVC_HEADERS + i * HEADER_SIZE;
-}
-
-export function hasBit(message: Region, at: number, bit: number): boolean {
-  return ((message.bytes[at + (bit >> 3)] as number) & (1 << (bit & 7))) !== 0;
-}
-
-function setBit(message: Region, at: number, bit: number): void {
-  const i = at + (bit >> 3);
-  message.bytes[i] = (message.bytes[i] as number) | (1 << (bit & 7));
 }
