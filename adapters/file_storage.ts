@@ -170,6 +170,8 @@ export class FileStorage implements Storage {
     this.slotOffset[slot] = offset;
     this.slotOffsetEnd[slot] = offset + length;
     putSubmission(this.ring, this.nextTail(), operation, slot, address, length, offset);
+    // In a long turn the threads begin while the rest of the burst is still being prepared.
+    if (this.gathered >= SUBMISSIONS_A_THREAD) this.publish();
     if (!this.flushScheduled) {
       this.flushScheduled = true;
       setImmediate(this.flush);
@@ -191,10 +193,14 @@ export class FileStorage implements Storage {
     return tail;
   }
 
-  /** End of a turn: everything gathered becomes visible at once, and enough threads are woken. */
+  /** End of a turn. */
   private onFlush(): void {
     this.flushScheduled = false;
-    if (this.gathered === 0) return;
+    if (this.gathered > 0) this.publish();
+  }
+
+  /** Everything gathered becomes visible at once, and enough threads are woken. */
+  private publish(): void {
     const threads = Math.ceil(this.gathered / SUBMISSIONS_A_THREAD);
     this.gathered = 0;
     Atomics.store(this.ring.control, CONTROL.tail, this.tail);
