@@ -30,8 +30,8 @@ export interface PoolSizes {
 export function serverPoolSizes(config: ClusterConfig, replicaCount: number, path: string): PoolSizes {
   const pipeline = config.pipelineMax;
   const core =
-    // Prepares in flight, their requests, and those kept for repair.
-    4 * pipeline +
+    // Prepares in flight, their requests, those kept for repair, and those that came early.
+    6 * pipeline +
     OWN_WRITES_MAX + REPAIR_WRITES_MAX + GRID_READS_MAX + cacheBlocks(config.blockSize) +
     JOURNAL_READS_MAX + QUERIES + SERVED +
     // View change: a do_view_change of each, a start_view, and one being received on each link.

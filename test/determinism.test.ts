@@ -16,7 +16,7 @@ import { runProgram } from './cli/run_program.ts';
 
 const PINNED: readonly (readonly [scenario: string, seed: number, digest: string])[] = [
   ['baseline', 1, 'be1e75a4c722dad04b2669a38f7921bc'],
-  ['crash_recovery', 2, 'fd4d21f712cdf46ecdd6c0371ca111a9'],
+  ['crash_recovery', 2, '252e884880e271a04f68568422c1910c'],
   ['combined', 3, '7673e744eb1f7e0ab9f00936044a2eaa'],
 ];
 

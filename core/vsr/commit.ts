@@ -290,5 +290,6 @@ export function superblockUpdated(r: Replica): void {
     r.timeouts.ensure(TIMER.repairSync, TIMEOUT.repairSync);
   }
   commitLoop(r);
+  normal.takeEarlyPrepares(r);
 }
 

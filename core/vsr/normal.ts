@@ -55,6 +55,7 @@ const prepareResent = defineProbe('prepare: resent to members without an ack');
 const replyResent = defineProbe('session: reply resent');
 const requestQueued = defineProbe('request: queued behind a full pipeline');
 const primaryAbdicated = defineProbe('primary: abdicated for want of acks');
+const earlyTaken = defineProbe('prepare: came before its checkpoint window');
 const prepareMaxReached = defineProbe('prepare: past the checkpoint window');
 
 const scratch = regionOf(new Uint8Array(32));
@@ -214,9 +215,11 @@ export function onPrepare(r: Replica, prepare: Message): void {
   r.advanceCommitMax(commitOf(prepare));
   if (op > r.prepareMax) {
     prepareMaxReached.hits++;
+    const kept = r.early.keep(prepare);
     commitLoop(r);
     repair.ensureRepair(r);
-    return r.ignore(prepare, 'past prepare max');
+    if (!kept) r.ignore(prepare, 'past prepare max');
+    return;
   }
   if (r.checkpointIdFor(op, scratch, 0) && !equalWords(prepare, AT.checkpointId, scratch, 0, 16)) {
     return r.ignore(prepare, 'checkpoint id');
@@ -234,6 +237,17 @@ export function onPrepare(r: Replica, prepare: Message): void {
   }
   append(r, prepare);
   commitLoop(r);
+}
+
+/** The checkpoint window has moved up. */
+export function takeEarlyPrepares(r: Replica): void {
+  for (let count = r.early.count; count > 0; count--) {
+    const prepare = r.early.shift();
+    earlyTaken.hits++;
+    onPrepare(r, prepare);
+    prepare.unref();
+    if (r.early.count < count - 1) return; // What was left belonged to a view that has ended.
+  }
 }
 
 /** The prepare and its redundant header are durable, and the slot still wants it. */

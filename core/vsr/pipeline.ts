@@ -177,6 +177,42 @@ export class PrepareCache {
   }
 }
 
+/**
+ * A backup's prepares that came before it may hold them: its own checkpoint is not durable yet, and
+ * the primary's is. Kept as if they were still on their way, oldest first.
+ */
+export class EarlyPrepares {
+  private readonly capacity: number;
+  private readonly prepares: Message[] = [];
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  /** False when there is no room: it is lost, as on a network. */
+  keep(prepare: Message): boolean {
+    if (this.prepares.length === this.capacity) return false;
+    this.prepares.push(prepare.ref());
+    return true;
+  }
+
+  get count(): number {
+    return this.prepares.length;
+  }
+
+  /** Requires: there is one. Its reference passes to the caller. */
+  shift(): Message {
+    const prepare = this.prepares.shift();
+    assert(prepare !== undefined, 'early prepares: none');
+    return prepare;
+  }
+
+  clear(): void {
+    for (const prepare of this.prepares) prepare.unref();
+    this.prepares.length = 0;
+  }
+}
+
 export function bitCount(mask: number): number {
   let count = 0;
   for (let rest = mask; rest !== 0; rest &= rest - 1) count++;

@@ -6,7 +6,7 @@
  * match to the left proves nothing. Source: reference "vsr" section 10.
  */
 import { CANARY, canaryIs } from '../canary.ts';
-import { HEADER_SIZE, HEADERS_PER_REPLY_MAX } from '../constants.ts';
+import { HEADER_SIZE, HEADERS_PER_REPLY_MAX, checkpointAfter, checkpointDurable } from '../constants.ts';
 import {
   AT,
   COMMAND,
@@ -116,12 +116,22 @@ function repairPass(r: Replica): boolean {
       if (viewOf(headers, r.headAt()) < r.view) return true;
     }
   }
+  if (r.status === 'normal' && lapped(r)) {
+    sendRequestStartView(r, r.view);
+    missing = true;
+  }
   if (requestMissingHeaders(r)) missing = true;
   for (let op = r.commitMin + 1; op <= r.op; op++) if (repairPrepare(r, op)) missing = true;
   for (let op = Math.max(r.repairMin, 1); op <= r.commitMin; op++) {
     if (repairPrepare(r, op)) missing = true;
   }
   return missing;
+}
+
+/** A later checkpoint is durable on a quorum: others need not have kept what is missing here. */
+function lapped(r: Replica): boolean {
+  const next = checkpointAfter(r.config, r.checkpointOp);
+  return checkpointDurable(r.config, checkpointAfter(r.config, next), r.commitMax);
 }
 
 /** The newest missing or unlinked range within the repair window; true when there is one. */
@@ -456,7 +466,9 @@ export function blockRepairWanted(r: Replica): void {
       'a grid block cannot be read and no other replica has it: restart to read again, or restore a backup',
     );
   }
-  r.timeouts.ensure(TIMER.blockRepair, 1_000);
+  // Also when the timer runs for a block that has come: a synced checkpoint is read block by block,
+  // and its blocks are not kept by the others for long.
+  r.timeouts.start(TIMER.blockRepair, 1_000);
 }
 
 export function onBlockRepairTimeout(r: Replica): void {

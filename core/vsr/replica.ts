@@ -44,7 +44,7 @@ import * as commit from './commit.ts';
 import * as doViewChange from './do_view_change.ts';
 import * as normal from './normal.ts';
 import { type ReplicaObserver } from './observer.ts';
-import { Pipeline, PrepareCache } from './pipeline.ts';
+import { EarlyPrepares, Pipeline, PrepareCache } from './pipeline.ts';
 import * as reads from './reads.ts';
 import { assertInvariants, dispatch, receive } from './receive.ts';
 import * as recovery from './recovery.ts';
@@ -147,6 +147,7 @@ export class Replica
 
   readonly pipeline: Pipeline;
   readonly cache: PrepareCache;
+  readonly early: EarlyPrepares;
 
   /** Votes to leave the current view: a bit per replica. */
   svcVotes = 0;
@@ -243,6 +244,7 @@ export class Replica
     const queue = Math.min(REQUEST_QUEUE_MAX, config.clientsMax);
     this.pipeline = new Pipeline(config.pipelineMax, queue);
     this.cache = new PrepareCache(2 * config.pipelineMax);
+    this.early = new EarlyPrepares(2 * config.pipelineMax);
     for (let i = 0; i < options.replicaCount; i++) this.dvcs.push(null);
     this.repairState = repair.newRepairState(options.replicaCount);
     this.readState = reads.newReadState();

@@ -81,6 +81,7 @@ export function begin(r: Replica, sv: Message): void {
   r.timeouts.stopAll();
   r.cache.clear();
   r.pipeline.clear();
+  r.early.clear();
   r.stateMachine.reset();
   r.grid.reset();
   r.sessions.reset();

@@ -195,6 +195,7 @@ export function resumeViewChange(r: Replica): void {
 /** What is true of one view only. */
 export function leaveView(r: Replica): void {
   r.pipeline.clear(); // Acks are forgotten; the prepares stay in the cache.
+  r.early.clear();
   r.svcVotes = 0;
   for (let i = 0; i < r.dvcs.length; i++) {
     r.dvcs[i]?.unref();
