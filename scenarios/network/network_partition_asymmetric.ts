@@ -24,7 +24,8 @@ export const networkPartitionAsymmetric: Scenario = {
       symmetry: 'asymmetric',
     },
   },
-  workload: WORKLOAD,
+  // Busy to the end: a cut that nothing meets is no fault.
+  workload: { ...WORKLOAD, thinkMicros: 'spread' },
   gates: [
     { counter: 'fault.partition.applied', min: 2 },
     { counter: 'fault.partition.observed', min: 1 },
