@@ -54,6 +54,9 @@ const IN_FLIGHT_MAX = RING_ENTRIES - 64;
 /** Submissions for which one more thread is woken. */
 const SUBMISSIONS_A_THREAD = 8;
 
+/** Not worth waiting for others. */
+const LARGE_SIZE = 32 << 10;
+
 export class FileStorage implements Storage {
   readonly path: string;
   /** False where the filesystem refuses O_DIRECT. */
@@ -171,7 +174,7 @@ export class FileStorage implements Storage {
     this.slotOffsetEnd[slot] = offset + length;
     putSubmission(this.ring, this.nextTail(), operation, slot, address, length, offset);
     // In a long turn the threads begin while the rest of the burst is still being prepared.
-    if (this.gathered >= SUBMISSIONS_A_THREAD) this.publish();
+    if (this.gathered >= SUBMISSIONS_A_THREAD || length >= LARGE_SIZE) this.publish();
     if (!this.flushScheduled) {
       this.flushScheduled = true;
       setImmediate(this.flush);

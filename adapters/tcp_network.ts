@@ -63,6 +63,8 @@ const CLIENT_QUEUE_MAX = 256;
 const RESERVE_REPLICA = 8;
 export const RESERVE_CLIENT = 64;
 const SWEEP_MILLIS = 1000;
+/** How long a message may wait for others of the same turn. */
+const TURN_MILLIS = 0.5;
 /** A connection stuck in a handshake, in a message or in a write for so many sweeps is closed. */
 const STUCK_SWEEPS = 10;
 
@@ -107,7 +109,9 @@ export class TcpNetwork implements Network, ConnectionOwner, DialerUser {
   private clientConnectionCount = 0;
   private readonly connections = new Map<FramedConnection, Watched>();
   private readonly sweeper: NodeJS.Timeout;
+  /** Connections with something to write, since when in ms. */
   private dirty: FramedConnection[] = [];
+  private dirtySince = 0;
   private readonly flush = (): void => this.onFlush();
 
   constructor(options: TcpNetworkOptions) {
@@ -189,6 +193,8 @@ export class TcpNetwork implements Network, ConnectionOwner, DialerUser {
     const connection = to === TO_CLIENT ? this.clients.lookup(message) : (this.peers[to] ?? null);
     if (connection === null || !connection.send(message)) this.counters.dropped++;
     else this.counters.sent++;
+    // A turn that executes large batches takes long: what it has to say does not wait for its end.
+    if (this.dirty.length > 0 && performance.now() - this.dirtySince > TURN_MILLIS) this.onFlush();
   }
 
   /** `flush`: what waits is handed to the kernel first. A replica in doubt says nothing more. */
@@ -281,7 +287,10 @@ export class TcpNetwork implements Network, ConnectionOwner, DialerUser {
   }
 
   flushWanted(connection: FramedConnection): void {
-    if (this.dirty.length === 0) setImmediate(this.flush);
+    if (this.dirty.length === 0) {
+      this.dirtySince = performance.now();
+      setImmediate(this.flush);
+    }
     this.dirty.push(connection);
   }
 

@@ -15,9 +15,9 @@ import { type World } from '../sim/world.ts';
 import { runProgram } from './cli/run_program.ts';
 
 const PINNED: readonly (readonly [scenario: string, seed: number, digest: string])[] = [
-  ['baseline', 1, 'be1e75a4c722dad04b2669a38f7921bc'],
-  ['crash_recovery', 2, '252e884880e271a04f68568422c1910c'],
-  ['combined', 3, '7673e744eb1f7e0ab9f00936044a2eaa'],
+  ['baseline', 1, '8511476d7eae62bf4309b97570b6550e'],
+  ['crash_recovery', 2, 'fe8ede9e4720ecd4e2b676129831598d'],
+  ['combined', 3, '6a6815f06e2ac30702dcd175d75cf317'],
 ];
 
 function start(scenario: string, seed: number): World {

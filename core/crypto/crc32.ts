@@ -9,7 +9,7 @@ import { assert } from '../assert.ts';
 import { type Region } from '../message/region.ts';
 
 /** From here on zlib is faster (Node 24, 2 GHz). Both give the same value; see the property test. */
-export const CRC32_NATIVE_MIN = 256;
+export const CRC32_NATIVE_MIN = 320;
 
 /** Eight tables of 256 entries, for the bytes of two words from the last (0) to the first (7). */
 const TABLES = makeTables();

@@ -140,7 +140,7 @@ function commitPrepare(r: Replica, prepare: Message): boolean {
     r.stateMachine.markCheckpointDurable();
   }
   if (op === checkpointAfter(r.config, r.checkpointOp)) {
-    if (r.status === 'normal' && r.isPrimary) normal.sendCommit(r);
+    if (r.status === 'normal' && r.isPrimary) normal.sendCommit(r, op);
     if (r.replies.needsFlush) {
       r.commitStage = 'flushing_replies';
       r.replies.flush();

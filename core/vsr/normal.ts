@@ -56,6 +56,7 @@ const replyResent = defineProbe('session: reply resent');
 const requestQueued = defineProbe('request: queued behind a full pipeline');
 const primaryAbdicated = defineProbe('primary: abdicated for want of acks');
 const earlyTaken = defineProbe('prepare: came before its checkpoint window');
+const commitTold = defineProbe('commit: told before the next prepare');
 const prepareMaxReached = defineProbe('prepare: past the checkpoint window');
 
 const scratch = regionOf(new Uint8Array(32));
@@ -158,6 +159,7 @@ function prepareRequest(r: Replica, request: Message): void {
   copyWords(request, AT.client, prepare, AT.client, 16);
   setOp(prepare, op);
   setCommit(prepare, r.commitMax);
+  commitsTold(r, r.commitMax);
   const events =
     operation >= 128
       ? r.stateMachine.eventCount(operation, request, HEADER_SIZE, size - HEADER_SIZE)
@@ -318,6 +320,7 @@ export function onPrepareOk(r: Replica, ok: Message): void {
 function commitPipeline(r: Replica): void {
   while (r.pipeline.at(r.commitMax + 1) !== null && r.pipeline.quorumReceived(r.commitMax + 1)) {
     r.commitMax = toOp(r.commitMax + 1);
+    r.commitSizeUntold += sizeOf(r.pipeline.at(r.commitMax) as Message);
   }
   const waiting = r.pipeline.oldestWaiting();
   if (waiting === -1) {
@@ -326,7 +329,20 @@ function commitPipeline(r: Replica): void {
   } else {
     r.timeouts.resetPrepare();
   }
+  if (worthTelling(r, waiting)) {
+    commitTold.hits++;
+    sendCommit(r, r.commitMax);
+  }
   commitLoop(r);
+}
+
+/**
+ * Backups learn of commits from the next prepare. When all clients wait for each other's batch to
+ * end, that is too late: they would execute the last batch before they journal the next.
+ */
+function worthTelling(r: Replica, waiting: number): boolean {
+  if (r.commitSizeUntold >= r.config.messageSizeMax / 8) return true;
+  return waiting === -1 && r.commitMax - r.commitTold >= r.config.pipelineMax / 4;
 }
 
 /** Resends the oldest prepare that lacks a quorum, to the members whose ack is missing. */
@@ -364,18 +380,32 @@ export function onAbdicateTimeout(r: Replica): void {
 
 export function onCommitMessageTimeout(r: Replica): void {
   assert(r.status === 'normal' && r.isPrimary, 'commit timeout: status');
-  sendCommit(r);
+  sendCommit(r, r.commitMin);
   r.timeouts.start(TIMER.commitMessage, TIMEOUT.commitMessage);
 }
 
-export function sendCommit(r: Replica): void {
+/** The backups have been sent this commit number. */
+function commitsTold(r: Replica, op: number): void {
+  r.commitTold = op;
+  r.commitSizeUntold = 0;
+}
+
+/** Of `op`, executed or about to be. */
+export function sendCommit(r: Replica, op: number): void {
+  commitsTold(r, op);
   if (r.abdicating || r.replicaCount === 1) return;
   const message = r.createMessage(COMMAND.commit);
-  copyWords(r.commitChecksum, 0, message, AT.commitChecksum, 32);
+  if (op === r.commitMin) {
+    copyWords(r.commitChecksum, 0, message, AT.commitChecksum, 32);
+  } else {
+    const at = r.journal.headerAt(op);
+    assert(at !== -1 && op <= r.commitMax, 'commit message: op', op, r.commitMax);
+    copyWords(r.journal.headers, at + AT.checksum, message, AT.commitChecksum, 32);
+  }
   copyWords(r.checkpointId, 0, message, AT.checkpointId, 16);
   writeU64(message, AT.commitCheckpointOp, r.checkpointOp);
-  // With the checksum of what was executed, so that a backup can compare.
-  setCommit(message, r.commitMin);
+  // With its checksum, so that a backup can compare.
+  setCommit(message, op);
   writeU64(message, AT.timestamp, r.clock.monotonic() + 1);
   r.seal(message);
   r.sendToOthers(message);

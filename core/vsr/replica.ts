@@ -125,6 +125,9 @@ export class Replica
   commitMin: Op = toOp(0);
   /** Highest op known committed; may exceed `op` on a lagging backup. */
   commitMax: Op = toOp(0);
+  /** Primary: what the backups were last told, and the size of the prepares committed since. */
+  commitTold = 0;
+  commitSizeUntold = 0;
   /** Checksum of the prepare at `commitMin`: what the next one must name as its parent. */
   readonly commitChecksum: Region = regionOf(new Uint8Array(32));
   prepareTimestamp = 0;
