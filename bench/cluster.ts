@@ -36,7 +36,7 @@ async function benchSmall(directory: string, measurements: Measurement[]): Promi
     warmupSeconds: WARMUP_SECONDS,
     seconds: SECONDS,
   };
-  const kimberlite = await KimberliteCluster.start(join(directory, 'kimberlite'));
+  const kimberlite = await KimberliteCluster.start(join(directory, 'kimberlite'), 2);
   const ours: Awaited<ReturnType<KimberliteCluster['load']>>[] = [];
   const missing = etcdMissing() ?? h2loadMissing();
   const theirs: Awaited<ReturnType<EtcdCluster['put']>>[] = [];
@@ -97,7 +97,7 @@ async function benchBatches(directory: string, measurements: Measurement[]): Pro
   const ours: { eventsPerSecond: number; p50Millis: number; p99Millis: number }[] = [];
   const theirs: Awaited<ReturnType<PostgresServer['insert']>>[] = [];
   const missing = postgresMissing();
-  const kimberlite = await KimberliteCluster.start(join(directory, 'kimberlite'));
+  const kimberlite = await KimberliteCluster.start(join(directory, 'kimberlite'), 6);
   try {
     const postgres = missing === null ? await PostgresServer.start(join(directory, 'postgres')) : null;
     try {

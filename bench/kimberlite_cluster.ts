@@ -10,9 +10,8 @@ import { CONFIG_PRODUCTION, type ClusterConfig } from '../core/constants.ts';
 import { type LoadRequest, type LoadResult } from './append_load.ts';
 import { Program, freePorts, output } from './processes.ts';
 
-/** As in production, but for the limit of the data file, which only says when it is full. */
-export const BENCH_CONFIG: ClusterConfig = { ...CONFIG_PRODUCTION, gridBlocks: 4096 }; // 2 GiB
 const REPLICAS = 3;
+const BLOCKS_A_GIBIBYTE = (1 << 30) / CONFIG_PRODUCTION.blockSize;
 
 export class KimberliteCluster {
   readonly addresses: string;
@@ -25,15 +24,23 @@ export class KimberliteCluster {
     this.servers = servers;
   }
 
-  /** `nodeOptions` go to each server; `%` in them is its index. */
-  static async start(directory: string, nodeOptions: readonly string[] = []): Promise<KimberliteCluster> {
+  /**
+   * Configured as in production, but for the limit of the data file: room for `gibibytes` of events.
+   * `nodeOptions` go to each server; `%` in them is its index.
+   */
+  static async start(
+    directory: string,
+    gibibytes: number,
+    nodeOptions: readonly string[] = [],
+  ): Promise<KimberliteCluster> {
+    const config: ClusterConfig = { ...CONFIG_PRODUCTION, gridBlocks: gibibytes * BLOCKS_A_GIBIBYTE };
     rmSync(directory, { recursive: true, force: true });
     mkdirSync(directory, { recursive: true });
     const cluster = parseCluster('7');
     if (cluster === null) throw new Error('cluster id');
     const paths = Array.from({ length: REPLICAS }, (_, i) => join(directory, `${i}.kmb`));
     for (const [replicaIndex, path] of paths.entries()) {
-      formatFile({ path, config: BENCH_CONFIG, cluster, replicaIndex, replicaCount: REPLICAS });
+      formatFile({ path, config, cluster, replicaIndex, replicaCount: REPLICAS });
     }
     const addresses = (await freePorts(REPLICAS)).map((port) => `127.0.0.1:${port}`).join(',');
     const kmb = fileURLToPath(new URL('../cli/kmb.ts', import.meta.url));

@@ -142,7 +142,9 @@ export async function output(
     child.once('close', resolve);
   });
   process.removeListener('exit', kill);
-  if (code !== 0 && options.failureIsFine !== true) throw new Error(`${command} ended with status ${code}:\n${errors}${text}`);
+  if (code !== 0 && options.failureIsFine !== true) {
+    throw new Error(`${command} ended with status ${code}:\n${errors}${text}`);
+  }
   return code === 0 ? text : text + errors;
 }
 
