@@ -70,7 +70,13 @@ async function benchSmall(directory: string, measurements: Measurement[]): Promi
   const other = medianBy(theirs, (run) => run.requestsPerSecond);
   const check = median(checked);
   measurements.push(
-    { part, name: 'etcd, closed loop by h2load', value: other.requestsPerSecond, unit: 'requests/s', note: what },
+    {
+      part,
+      name: 'etcd, closed loop by h2load',
+      value: other.requestsPerSecond,
+      unit: 'requests/s',
+      note: what,
+    },
     { part, name: 'etcd p50', value: other.p50Millis, unit: 'ms' },
     { part, name: 'etcd p99', value: other.p99Millis, unit: 'ms' },
     { part, name: 'etcd, check perf --load xl', value: check, unit: 'requests/s', note: 'limited to 15,000' },
