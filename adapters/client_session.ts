@@ -62,8 +62,8 @@ export class Sessions implements ClientListener {
   private readonly sessions: Session[] = [];
   /** Those that had nothing to do; one that was evicted since is not idle and is passed over. */
   private readonly idle: Session[] = [];
-  /** Place of a session by the first words of its id. */
-  private readonly places = new Map<string, number>();
+  /** Place of a session by the first word of its id; no two begin alike. */
+  private readonly places = new Map<number, number>();
   private queue: Job[] = [];
   private queueHead = 0;
   private stopped = false;
@@ -104,7 +104,7 @@ export class Sessions implements ClientListener {
   // --- Inputs ---
 
   onMessage(message: Message): void {
-    const place = this.places.get(keyOf(message.words, AT.client >> 2));
+    const place = this.places.get(message.words[AT.client >> 2] as number);
     if (place !== undefined) this.sessions[place]?.client.onMessage(message);
   }
 
@@ -138,10 +138,10 @@ export class Sessions implements ClientListener {
   /** A new session takes the place; what was in flight is sent again where that is harmless. */
   clientEvicted(client: Client, reason: number): void {
     const session = this.sessionOf(client);
-    const place = this.places.get(keyOf(client.clientId.words, 0)) as number;
+    const place = this.places.get(firstWord(client.clientId)) as number;
     const job = session.job;
     session.job = null;
-    this.places.delete(keyOf(client.clientId.words, 0));
+    this.places.delete(firstWord(client.clientId));
     session.client = this.newClient(place);
     if (job !== null && !job.over) {
       if (isRefusal(reason)) fail(job, refusal(job, reason));
@@ -202,8 +202,9 @@ export class Sessions implements ClientListener {
 
   private newClient(place: number): Client {
     const { config, cluster, replicaCount, network, rng, pool, clock } = this.options;
-    const clientId = randomId128();
-    this.places.set(keyOf(clientId.words, 0), place);
+    let clientId = randomId128();
+    while (this.places.has(firstWord(clientId))) clientId = randomId128();
+    this.places.set(firstWord(clientId), place);
     return new Client({
       config,
       cluster,
@@ -218,16 +219,15 @@ export class Sessions implements ClientListener {
   }
 
   private sessionOf(client: Client): Session {
-    const place = this.places.get(keyOf(client.clientId.words, 0));
+    const place = this.places.get(firstWord(client.clientId));
     const session = place === undefined ? undefined : this.sessions[place];
     assert(session !== undefined, 'sessions: unknown client');
     return session;
   }
 }
 
-/** 64 random bits tell the sessions of one process apart. */
-function keyOf(words: Uint32Array, at: number): string {
-  return `${words[at]}.${words[at + 1]}`;
+function firstWord(id: Region): number {
+  return id.words[0] as number;
 }
 
 function fail(job: Job, error: RequestError): void {

@@ -19,7 +19,7 @@ import {
   type Submission,
 } from './io_ring.ts';
 
-const COMPLETIONS_UNTOLD_MAX = 8;
+const COMPLETIONS_UNTOLD_MAX = 32;
 const SLOW_MILLIS = 0.2;
 
 const { fd, ring, memory } = workerData as IoThreadData;

@@ -108,8 +108,11 @@ export class Pipeline {
 
   /** True when a prepare or a waiting request of this client is here. */
   hasClient(client: Region, at: number): boolean {
+    const word = client.words[at >> 2];
     for (let i = 0; i < this.count; i++) {
       const prepare = this.prepares[(this.opFirst + i) % this.capacity] as Message;
+      // Ids are random: the first word tells nearly all of them apart.
+      if (prepare.words[AT.client >> 2] !== word) continue;
       if (equalWords(prepare, AT.client, client, at, 16)) return true;
     }
     for (let i = 0; i < this.requestCount; i++) {
