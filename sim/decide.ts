@@ -9,6 +9,7 @@
  */
 import { assert } from '../core/assert.ts';
 import { mix32, type Seed } from '../core/prng.ts';
+import { DecisionTable } from './decision_table.ts';
 import { type PinnedDecision } from './plan.ts';
 
 /** What is decided about an identity. The number enters the hash: never reuse one. */
@@ -51,28 +52,15 @@ const THRESHOLD = 4294.967296;
 export class Decisions {
   private readonly k0: number;
   private readonly k1: number;
-  /** Overruled decisions: (domain, key) pairs and their values; nearly always empty. */
-  private readonly pinDomains: Uint8Array;
-  private readonly pinKeys: Uint32Array;
-  private readonly pinValues: Float64Array;
-  private readonly pinCount: number;
+  /** Overruled decisions; nearly always none. */
+  private readonly pins: DecisionTable | null;
   /** When set: (domain, key) of every chance that came true, in order. What a minimiser works on. */
   log: number[] | null = null;
 
   constructor(seed: Seed, pins: readonly PinnedDecision[]) {
     this.k0 = mix32(seed[0] ^ mix32(seed[1] ^ 0x2545f491));
     this.k1 = mix32(seed[2] ^ mix32(seed[3] ^ 0x6c8e9cf5));
-    this.pinCount = pins.length;
-    this.pinDomains = new Uint8Array(pins.length);
-    this.pinKeys = new Uint32Array(pins.length);
-    this.pinValues = new Float64Array(pins.length);
-    pins.forEach((pin, i) => {
-      const domain = DOMAIN[pin.domain as DomainName];
-      assert(domain !== undefined, 'decide: unknown domain in a pinned decision');
-      this.pinDomains[i] = domain;
-      this.pinKeys[i] = pin.key >>> 0;
-      this.pinValues[i] = pin.value;
-    });
+    this.pins = pins.length === 0 ? null : tableOf(pins);
   }
 
   /** The identity of up to six numbers; their low 32 bits count. `kind` keeps families apart. */
@@ -94,9 +82,9 @@ export class Decisions {
 
   /** True with a probability of `ppm` in a million. */
   chance(key: number, domain: number, ppm: number): boolean {
-    if (this.pinCount > 0) {
-      const pin = this.pinned(key, domain);
-      if (pin >= 0) return this.pinValues[pin] !== 0;
+    if (this.pins !== null) {
+      const pin = this.pins.find(domain, key);
+      if (pin >= 0) return this.pins.valueAt(pin) !== 0;
     }
     if (ppm <= 0 || this.bits(key, domain) >= ppm * THRESHOLD) return false;
     if (this.log !== null) this.log.push(domain, key >>> 0);
@@ -105,9 +93,9 @@ export class Decisions {
 
   /** Uniform in 0..bound-1. */
   below(key: number, domain: number, bound: number): number {
-    if (this.pinCount > 0) {
-      const pin = this.pinned(key, domain);
-      if (pin >= 0) return Math.min(this.pinValues[pin] as number, bound - 1);
+    if (this.pins !== null) {
+      const pin = this.pins.find(domain, key);
+      if (pin >= 0) return Math.min(this.pins.valueAt(pin), bound - 1);
     }
     return Math.floor((this.bits(key, domain) / 4_294_967_296) * bound);
   }
@@ -119,9 +107,9 @@ export class Decisions {
 
   /** Exponential with this mean, in whole units, at most about 7.6 times the mean. */
   exponential(key: number, domain: number, mean: number): number {
-    if (this.pinCount > 0) {
-      const pin = this.pinned(key, domain);
-      if (pin >= 0) return this.pinValues[pin] as number;
+    if (this.pins !== null) {
+      const pin = this.pins.find(domain, key);
+      if (pin >= 0) return this.pins.valueAt(pin);
     }
     const quantile = EXPONENTIAL[this.bits(key, domain) >>> 22] as number;
     return Math.floor((mean * quantile) / EXPONENTIAL_UNIT);
@@ -137,13 +125,18 @@ export class Decisions {
     }
     return taken;
   }
+}
 
-  private pinned(key: number, domain: number): number {
-    for (let i = 0; i < this.pinCount; i++) {
-      if (this.pinKeys[i] === key >>> 0 && this.pinDomains[i] === domain) return i;
-    }
-    return -1;
+/** Of two pins for one decision the first counts. */
+function tableOf(pins: readonly PinnedDecision[]): DecisionTable {
+  const table = new DecisionTable(pins.length);
+  for (let i = pins.length - 1; i >= 0; i--) {
+    const { domain, key, value } = pins[i] as PinnedDecision;
+    const number = DOMAIN[domain as DomainName];
+    assert(number !== undefined, 'decide: unknown domain in a pinned decision');
+    table.set(number, key, value);
   }
+  return table;
 }
 
 /** A weighted choice among `weights` with sum `total`; `value` is uniform in 0..total-1. */

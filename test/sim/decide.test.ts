@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DOMAIN, Decisions, choose } from '../../sim/decide.ts';
+import { DecisionTable } from '../../sim/decision_table.ts';
+import { type PinnedDecision } from '../../sim/plan.ts';
 
 const SEED = [1, 2, 3, 4] as const;
 
@@ -70,6 +72,41 @@ test('decide: a pinned decision overrules the hash, and no other', () => {
   assert.equal(pinned.chance(key + 1, DOMAIN.loss, 0), false);
   const vetoed = new Decisions(SEED, [{ domain: 'loss', key: key >>> 0, value: 0 }]);
   assert.equal(vetoed.chance(key, DOMAIN.loss, 1_000_000), false);
+});
+
+test('decide: thousands of pins, each found by its own domain and key; of two the first counts', () => {
+  const free = new Decisions(SEED, []);
+  const pins: PinnedDecision[] = [];
+  for (let i = 0; i < 20_000; i++) {
+    pins.push({ domain: 'delay', key: free.key(1, i, 0, 0, 0, 0, 0) >>> 0, value: i });
+  }
+  const first = pins[7] as PinnedDecision;
+  const pinned = new Decisions(SEED, [...pins, { ...first, value: 99 }]);
+  for (let i = 0; i < pins.length; i++) {
+    const key = free.key(1, i, 0, 0, 0, 0, 0);
+    assert.equal(pinned.exponential(key, DOMAIN.delay, 1000), i);
+    assert.equal(
+      pinned.exponential(key, DOMAIN.storageDelay, 1000),
+      free.exponential(key, DOMAIN.storageDelay, 1000),
+    );
+    const other = free.key(2, i, 0, 0, 0, 0, 0);
+    assert.equal(
+      pinned.exponential(other, DOMAIN.delay, 1000),
+      free.exponential(other, DOMAIN.delay, 1000),
+    );
+  }
+});
+
+test('decide: a table grows, keeps what it held, and takes a new value for an old pair', () => {
+  const table = new DecisionTable();
+  for (let i = 0; i < 5000; i++) table.set(1 + (i % 3), i * 0x10001, i);
+  table.set(1, 0, 77);
+  assert.equal(table.count, 5000);
+  assert.equal(table.valueAt(table.find(1, 0)), 77);
+  for (let i = 1; i < 5000; i++) {
+    assert.equal(table.valueAt(table.find(1 + (i % 3), i * 0x10001)), i);
+    assert.equal(table.find(1 + ((i + 1) % 3), i * 0x10001), -1);
+  }
 });
 
 test('decide: weighted choice', () => {
