@@ -29,6 +29,19 @@ interface Thread {
   readonly queue: { readonly batch: SeedBatch; next: number }[];
 }
 
+/** A campaign on its way: how to hold it up, and how to end it early. */
+export interface RunningCampaign {
+  /** Settles when the campaign is done or has been stopped, and no thread works for it any more. */
+  readonly done: Promise<void>;
+  /** No seed is begun any more; what has been begun is given up where it stands in a queue. */
+  stop(): void;
+  /** No further seed is sent to a thread; those that were sent come in. */
+  pause(): void;
+  resume(): void;
+  /** Seeds sent to threads and not answered yet. After a pause it falls to 0 and stays there. */
+  readonly inFlight: number;
+}
+
 /** The results in order of seeds, each with its bundle if it has one. */
 export type OnTaken = (result: SeedResult, bundle: Uint8Array | null) => void;
 
@@ -59,11 +72,19 @@ export class SeedWorkers {
   }
 
   /** Feeds `campaign` until it is done, or until `stop` has been called. One at a time. */
-  run(task: SeedTask, campaign: Campaign, onTaken: OnTaken): { done: Promise<void>; stop: () => void } {
+  run(task: SeedTask, campaign: Campaign, onTaken: OnTaken): RunningCampaign {
     const feed = new Feed(this.#threads, this.#positionMax, task, campaign, onTaken);
     this.#feed = feed;
     feed.sendBatches();
-    return { done: feed.done, stop: () => feed.stopAfter(-1) };
+    return {
+      done: feed.done,
+      stop: () => feed.stop(),
+      pause: () => feed.pause(),
+      resume: () => feed.resume(),
+      get inFlight() {
+        return feed.inFlight;
+      },
+    };
   }
 
   async close(): Promise<void> {
@@ -89,6 +110,8 @@ class Feed {
   /** The first position not sent yet. */
   #next = 0;
   #stopped = false;
+  #pausedAt: number | null = null;
+  #pausedSeconds = 0;
 
   constructor(
     threads: readonly Thread[],
@@ -115,7 +138,8 @@ class Feed {
     for (let depth = 0; depth < BATCHES_QUEUED; depth++) {
       for (const thread of this.#threads) {
         const ahead = this.#next - this.#campaign.taken;
-        if (this.#stopped || this.#next >= count || ahead >= WINDOW_SEEDS) break;
+        if (this.#stopped || this.#pausedAt !== null) break;
+        if (this.#next >= count || ahead >= WINDOW_SEEDS) break;
         if (thread.queue.length > depth) continue;
         const batch: SeedBatch = { task: this.#task, from: this.#next, count: this.#batchSize() };
         this.#next += batch.count;
@@ -123,12 +147,39 @@ class Feed {
         thread.worker.postMessage(batch);
       }
     }
-    if (this.#threads.every((thread) => thread.queue.length === 0)) this.#finished();
+    const waits = this.#pausedAt !== null && !this.#stopped && this.#next < count;
+    if (!waits && this.#threads.every((thread) => thread.queue.length === 0)) this.#finished();
+  }
+
+  pause(): void {
+    this.#pausedAt ??= performance.now();
+  }
+
+  resume(): void {
+    if (this.#pausedAt === null) return;
+    this.#pausedSeconds += (performance.now() - this.#pausedAt) / 1000;
+    this.#pausedAt = null;
+    this.sendBatches();
+  }
+
+  /** Also of a paused feed, in which no answer would come to notice it. */
+  stop(): void {
+    this.stopAfter(-1);
+    this.sendBatches();
+  }
+
+  get inFlight(): number {
+    let seeds = 0;
+    for (const { queue } of this.#threads) {
+      for (const { batch, next } of queue) seeds += batch.from + batch.count - next;
+    }
+    return seeds;
   }
 
   /** As many seeds as a thread does in `BATCH_SECONDS`, and a fair share of what is left. */
   #batchSize(): number {
-    const seconds = Math.max((performance.now() - this.#startedAt) / 1000, 1e-3);
+    const elapsed = (performance.now() - this.#startedAt) / 1000 - this.#pausedSeconds;
+    const seconds = Math.max(elapsed, 1e-3);
     const perThread = this.#answers / seconds / this.#threads.length;
     const left = this.#campaign.seeds.count - this.#next;
     const fair = Math.ceil(left / (this.#threads.length * BATCHES_QUEUED));
