@@ -75,7 +75,7 @@ function exitStatusOf(program: string, error: unknown): number {
 function isExpected(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   if (error instanceof UsageError) return true;
-  if (error.name === 'ReplicaFatal' || error.name === 'BundleError') return true;
+  if (['ReplicaFatal', 'BundleError', 'UnknownSystem'].includes(error.name)) return true;
   if (error instanceof OperatingError) return true;
   return typeof (error as NodeJS.ErrnoException).syscall === 'string';
 }

@@ -8,9 +8,10 @@ import { MessagePool, allocateAligned } from '../core/message/pool.ts';
 import { regionOf, type Region } from '../core/message/region.ts';
 import { zonesOf, type Zones } from '../core/storage/data_file.ts';
 import { EventQueue } from './event_queue.ts';
-import { type ReplicaFactory } from './node_api.ts';
+import { KIMBERLITE } from './kimberlite.ts';
 import { NetworkMemory } from './ports/sim_network.ts';
 import { DiskMemory } from './ports/sim_storage.ts';
+import { type DiskShape, type System } from './system.ts';
 
 /**
  * Messages: what six replicas pin at the most (pipeline, caches, journal and grid queues), their
@@ -30,6 +31,8 @@ interface Preset {
 
 export class Arena {
   readonly config: ClusterConfig;
+  readonly system: System;
+  readonly diskShape: DiskShape;
   readonly zones: Zones;
   readonly pool: MessagePool;
   readonly queue = new EventQueue();
@@ -38,10 +41,11 @@ export class Arena {
   readonly cluster: Region = regionOf(new Uint8Array(16));
   private readonly disks: DiskMemory[] = [];
   private readonly formats = new Map<number, readonly Preset[]>();
-  private formatsOf: ReplicaFactory | null = null;
 
-  constructor(config: ClusterConfig) {
+  constructor(config: ClusterConfig, system: System = KIMBERLITE) {
     this.config = config;
+    this.system = system;
+    this.diskShape = system.disk(config);
     this.zones = zonesOf(config);
     this.pool = new MessagePool({
       smallCount: SMALL_MESSAGES,
@@ -54,9 +58,9 @@ export class Arena {
     this.cluster.words.set([0x4b4d4254, 1, 2, 3]);
   }
 
-  /** True when a world of this configuration can live here. */
-  fits(config: ClusterConfig): boolean {
-    return Object.entries(this.config).every(
+  /** True when a world of this system and configuration can live here. */
+  fits(config: ClusterConfig, system: System): boolean {
+    return system === this.system && Object.entries(this.config).every(
       ([name, value]) => config[name as keyof ClusterConfig] === value,
     );
   }
@@ -70,20 +74,18 @@ export class Arena {
 
   disk(replica: number): DiskMemory {
     while (this.disks.length <= replica && this.disks.length < REPLICAS_MAX) {
-      this.disks.push(new DiskMemory(this.zones.end));
+      this.disks.push(new DiskMemory(this.diskShape.size));
     }
     return this.disks[replica] as DiskMemory;
   }
 
   /** What formatting writes for this replica; computed once. */
-  formatted(factory: ReplicaFactory, replicaIndex: number, replicaCount: number): readonly Preset[] {
-    if (this.formatsOf !== factory) this.formats.clear();
-    this.formatsOf = factory;
+  formatted(replicaIndex: number, replicaCount: number): readonly Preset[] {
     const key = replicaCount * REPLICAS_MAX + replicaIndex;
     const known = this.formats.get(key);
     if (known !== undefined) return known;
     const presets: Preset[] = [];
-    factory.format({
+    this.system.format({
       config: this.config,
       cluster: this.cluster,
       replicaIndex,

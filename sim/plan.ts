@@ -7,6 +7,7 @@
  * decided, see decide.ts, and can be overruled one by one in `decisions`.
  */
 import seedrandom from 'seedrandom';
+import { type PlainData } from '../bundles/format.ts';
 import {
   CHECKSUM_ALGORITHM,
   CONFIG_SMALL,
@@ -128,6 +129,10 @@ export interface Gate {
 }
 
 export interface ScenarioOptions {
+  /** The system that it is about. Left out: Kimberlite. */
+  readonly system?: string;
+  /** Data for the nodes and clients of a system of one's own; Kimberlite takes none. */
+  readonly settings?: PlainData;
   readonly name: string;
   /** One sentence for `vopr scenarios`. */
   readonly summary: string;
@@ -225,6 +230,10 @@ export interface PinnedDecision {
 
 export interface Plan {
   readonly version: 1;
+  /** Left out: Kimberlite. */
+  readonly system?: string;
+  /** What the system's own code is told: see `ScenarioOptions`. */
+  readonly settings?: PlainData;
   readonly scenario: string;
   /** As given by the user. */
   readonly seed: string;
@@ -287,6 +296,8 @@ export function makePlan(scenario: ScenarioOptions, seed: number | string): Plan
 
   return deepFreeze({
     version: 1,
+    ...(scenario.system === undefined ? {} : { system: scenario.system }),
+    ...(scenario.settings === undefined ? {} : { settings: scenario.settings }),
     scenario: scenario.name,
     seed: text,
     seedWords: words,

@@ -44,6 +44,7 @@ class PlanProblem extends Error {}
 function checkPlan(value: unknown): void {
   const plan = map(value, 'plan');
   if (plan['version'] !== 1) throw new PlanProblem(`plan: version ${String(plan['version'])}, not 1`);
+  if (plan['system'] !== undefined) text(plan, 'system', 'plan');
   text(plan, 'scenario', 'plan');
   text(plan, 'seed', 'plan');
   const words = list(plan, 'seedWords', 'plan');

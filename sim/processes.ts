@@ -5,33 +5,29 @@
  * stays, and the next start is a new object on it. A paused process stands still: what is due for
  * it is held back in order, and runs when it resumes.
  */
-import { headerValid } from '../core/checksum.ts';
-import { HEADER_SIZE, quorumsOf, type ClusterConfig } from '../core/constants.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
-import { copyWords, regionOf, type Region } from '../core/message/region.ts';
-import { SECTOR_SIZE, type Network } from '../core/ports.ts';
-import { type Seed } from '../core/prng.ts';
-import { prepareOffset, type Zones } from '../core/storage/data_file.ts';
+import { type Region } from '../core/message/region.ts';
+import { type Network } from '../core/ports.ts';
 import { type ReplicaObserver } from '../core/vsr/observer.ts';
 import { type Replica } from '../core/vsr/replica.ts';
 import { type CheckerSuite } from '../invariants/suite.ts';
 import { FAULT, type Counters } from './counters.ts';
 import { EVENT } from './events.ts';
 import { type EventQueue } from './event_queue.ts';
-import { type ReplicaFactory, type ReplicaProcess } from './node_api.ts';
+import { type Decisions } from './decide.ts';
+import { type Plan } from './plan.ts';
 import { type SimClock, type VirtualTime } from './ports/sim_clock.ts';
 import { type SimDisk } from './ports/sim_storage.ts';
 import { processRng } from './ports/sim_rng.ts';
+import { type NodeGroup, type NodeProcess, type System } from './system.ts';
 
 const NONE = -1;
 
 export interface ProcessesOptions {
-  readonly factory: ReplicaFactory;
-  readonly config: ClusterConfig;
-  readonly zones: Zones;
+  readonly system: System;
+  readonly plan: Plan;
   readonly cluster: Region;
-  readonly replicaCount: number;
-  readonly seed: Seed;
+  readonly decisions: Decisions;
   readonly time: VirtualTime;
   readonly queue: EventQueue;
   readonly pool: MessagePool;
@@ -45,7 +41,8 @@ export interface ProcessesOptions {
 export class Processes implements ReplicaObserver {
   readonly replicaCount: number;
   /** By node; null: no process. */
-  readonly replicas: (ReplicaProcess | null)[] = [];
+  readonly replicas: (NodeProcess | null)[] = [];
+  readonly group: NodeGroup;
   private readonly options: ProcessesOptions;
   private readonly queue: EventQueue;
   private readonly suite: CheckerSuite;
@@ -55,8 +52,6 @@ export class Processes implements ReplicaObserver {
   readonly starts: Uint32Array;
   /** Class of the fault that ended the node's last process. */
   private readonly endedBy: Uint8Array;
-  /** A process that began on a disk whose journal had no faults. */
-  private readonly cleanStart: Uint8Array;
   /** Events of a paused node, in order: lists of slots. */
   private readonly heldFirst: Int32Array;
   private readonly heldLast: Int32Array;
@@ -64,17 +59,22 @@ export class Processes implements ReplicaObserver {
   private viewFixed = 0;
 
   constructor(options: ProcessesOptions) {
-    const count = options.replicaCount;
+    const count = options.plan.replicaCount;
     this.options = options;
     this.replicaCount = count;
     this.queue = options.queue;
     this.suite = options.suite;
     this.counters = options.counters;
     for (let node = 0; node < count; node++) this.replicas.push(null);
+    this.group = options.system.createGroup({
+      plan: options.plan,
+      nodes: this.replicas,
+      decisions: options.decisions,
+      history: options.suite.history,
+    });
     this.pauses = new Uint8Array(count);
     this.starts = new Uint32Array(count);
     this.endedBy = new Uint8Array(count);
-    this.cleanStart = new Uint8Array(count);
     this.heldFirst = new Int32Array(count).fill(NONE);
     this.heldLast = new Int32Array(count).fill(NONE);
   }
@@ -96,73 +96,38 @@ export class Processes implements ReplicaObserver {
     return down;
   }
 
-  /** Best guess of the present primary: that of the highest view in which a replica is normal. */
-  primary(): number {
-    let view = NONE;
-    for (const replica of this.replicas) {
-      if (replica !== null && replica.status === 'normal' && replica.view > view) view = replica.view;
-    }
-    return view === NONE ? 0 : view % this.replicaCount;
-  }
-
   // --- Starting and ending ---
 
-  start(node: number): ReplicaProcess {
+  start(node: number): NodeProcess {
     const { options } = this;
+    const { plan } = options;
     const disk = options.disks[node] as SimDisk;
     const start = this.starts[node] as number;
     this.starts[node] = start + 1;
     if (start > 0) {
       this.counters.restarts++;
       this.counters.observe(this.endedBy[node] as number);
-      this.spareJournal(node, disk);
+      this.group.restarting(node, disk);
     }
     disk.restart();
     options.pool.holder = node;
-    const replica = options.factory.create({
-      config: options.config,
+    const replica = options.system.createNode({
+      config: plan.config,
       cluster: options.cluster,
       replicaIndex: node,
       replicaCount: this.replicaCount,
       clock: options.clocks[node] as SimClock,
       network: options.ports[node] as Network,
       storage: disk,
-      rng: processRng(options.seed, node, start),
+      rng: processRng(plan.seedWords, node, start),
       pool: options.pool,
       observer: this,
+      settings: plan.settings ?? null,
     });
     this.replicas[node] = replica;
     this.suite.started(node);
     replica.start();
     return replica;
-  }
-
-  /**
-   * Too many replicas that cannot tell their head would leave none to ask (all logs are whole, yet
-   * nobody may vote). So a replica whose vote is needed finds the faults of its journal withdrawn,
-   * and so is what it had written down because of them: the marks of lost slots.
-   */
-  private spareJournal(node: number, disk: SimDisk): void {
-    let voters = 0;
-    this.replicas.forEach((replica, other) => {
-      if (replica === null) return;
-      const sure = replica.status === 'recovering' && this.cleanStart[other] === 1;
-      if (sure || replica.status === 'normal' || replica.status === 'view_change') voters++;
-    });
-    const needed = voters < quorumsOf(this.replicaCount).viewChange;
-    this.cleanStart[node] = needed ? 1 : 0;
-    if (!needed) return;
-    const { journalHeaders, replies } = this.options.zones;
-    disk.withdraw(journalHeaders / SECTOR_SIZE, replies / SECTOR_SIZE);
-    const { config, zones } = this.options;
-    const image = regionOf(disk.memory.image);
-    for (let slot = 0; slot < config.journalSlots; slot++) {
-      const header = journalHeaders + slot * HEADER_SIZE;
-      const prepare = prepareOffset(zones, config, slot);
-      if (headerValid(config.checksumAlgorithm, image, header)) continue;
-      if (!headerValid(config.checksumAlgorithm, image, prepare)) continue;
-      copyWords(image, prepare, image, header, HEADER_SIZE);
-    }
   }
 
   /** Power off now, back after `downMicros`. `fault` is the class that takes the blame. */
@@ -276,10 +241,10 @@ export class Processes implements ReplicaObserver {
   private countViews(): void {
     let different = 0;
     for (let i = 0; i < this.replicaCount; i++) {
-      const view = this.replicas[i]?.view;
+      const view = (this.replicas[i] as Replica | null)?.view;
       if (view === undefined) continue;
       let first = true;
-      for (let j = 0; j < i && first; j++) first = this.replicas[j]?.view !== view;
+      for (let j = 0; j < i && first; j++) first = (this.replicas[j] as Replica | null)?.view !== view;
       if (first) different++;
     }
     if (different > this.counters.viewsLiveMax) this.counters.viewsLiveMax = different;

@@ -21,9 +21,7 @@ import { Counters, FAULT } from './counters.ts';
 import { DOMAIN, Decisions } from './decide.ts';
 import { EVENT } from './events.ts';
 import { type EventQueue } from './event_queue.ts';
-import { FaultAtlas } from './faults/fault_atlas.ts';
 import { FaultInjector } from './faults/injector.ts';
-import { type ReplicaFactory, type ReplicaProcess } from './node_api.ts';
 import { Processes } from './processes.ts';
 import { type PinnedDecision, type Plan } from './plan.ts';
 import { SimClock, type VirtualTime } from './ports/sim_clock.ts';
@@ -31,10 +29,9 @@ import { NetworkPort, SimNetwork, type NetworkHost } from './ports/sim_network.t
 import { SimDisk } from './ports/sim_storage.ts';
 import { NO_LIMITS, type SeedLimits, type SeedResult, type SeedViolation } from './search/seed_result.ts';
 import { type SeedRun } from './search/seed_run.ts';
+import { type ClientHost, type ClientProcess, type NodeProcess } from './system.ts';
 import { Trace } from './trace.ts';
 import { probeHits, replicasIn, verdictOf } from './verdict.ts';
-import { Operations } from './workload/operations.ts';
-import { SimClient, type ClientHost } from './workload/sim_client.ts';
 
 /** How often the heal phase asks whether everything has settled, and how long it must have. */
 const SETTLE_MICROS = 50_000;
@@ -47,8 +44,8 @@ const NONE = -1;
 export interface WorldOptions {
   readonly plan: Plan;
   readonly arena: Arena;
-  readonly factory: ReplicaFactory;
-  readonly checkers: readonly CheckerEntry[];
+  /** Left out: those of the arena's system. */
+  readonly checkers?: readonly CheckerEntry[];
   readonly limits?: SeedLimits;
   /** Keep a list of the decisions that came true: `decisionsTaken`. */
   readonly recordDecisions?: boolean;
@@ -65,7 +62,7 @@ export class World
   readonly counters = new Counters();
   readonly suite: CheckerSuite;
   readonly processes: Processes;
-  readonly clients: SimClient[] = [];
+  readonly clients: ClientProcess[] = [];
   readonly disks: SimDisk[] = [];
   readonly network: SimNetwork;
   readonly arena: Arena;
@@ -141,22 +138,20 @@ export class World
         counters: this.counters,
         node,
         replicaCount: this.replicaCount,
-        zones: this.zones,
+        superblockSize: arena.diskShape.superblockSize,
         memory: arena.disk(node),
       });
-      for (const { offset, bytes } of arena.formatted(options.factory, node, this.replicaCount)) {
+      for (const { offset, bytes } of arena.formatted(node, this.replicaCount)) {
         disk.preset(offset, bytes);
       }
       this.disks.push(disk);
     }
-    this.suite = new CheckerSuite(this, options.checkers);
+    this.suite = new CheckerSuite(this, options.checkers ?? arena.system.checkers);
     this.processes = new Processes({
-      factory: options.factory,
-      config: this.config,
-      zones: this.zones,
+      system: arena.system,
+      plan,
       cluster: this.cluster,
-      replicaCount: this.replicaCount,
-      seed: plan.seedWords,
+      decisions: this.decisions,
       time: this.time,
       queue: this.queue,
       pool: this.pool,
@@ -175,32 +170,23 @@ export class World
       network: this.network,
       disks: this.disks,
       clocks: this.clocks,
-      atlas: new FaultAtlas(this.decisions, this.config, this.zones, this.replicaCount),
+      atlas: this.processes.group.atlas,
     });
     for (let client = 0; client < this.clientCount; client++) this.clients.push(this.newClient(client));
     this.scheduleAll(Math.min(plan.faultMicros, limits.micros ?? plan.faultMicros));
   }
 
-  private newClient(client: number): SimClient {
+  private newClient(client: number): ClientProcess {
     const node = this.replicaCount + client;
-    const { workload, seedWords } = this.thePlan;
-    return new SimClient({
+    return this.arena.system.createClient({
       host: this,
-      config: this.config,
+      plan: this.thePlan,
       cluster: this.cluster,
-      replicaCount: this.replicaCount,
       client,
       clock: this.clocks[node] as SimClock,
       network: this.ports[node] as NetworkPort,
       pool: this.pool,
-      seed: seedWords,
-      operations: new Operations({
-        plan: workload,
-        config: this.config,
-        decisions: this.decisions,
-        counters: this.counters,
-        client,
-      }),
+      decisions: this.decisions,
       counters: this.counters,
     });
   }
@@ -348,7 +334,7 @@ export class World
     this.counters.delivered++;
     this.pool.holder = node;
     if (node < this.replicaCount) {
-      (this.processes.replicas[node] as ReplicaProcess).onMessage(message);
+      (this.processes.replicas[node] as NodeProcess).onMessage(message);
       this.afterReplica(node);
     } else {
       this.client(node).onMessage(message);
@@ -363,7 +349,7 @@ export class World
     (this.clocks[node] as SimClock).fired(timer);
     this.pool.holder = node;
     if (node < this.replicaCount) {
-      (this.processes.replicas[node] as ReplicaProcess).onTimer(timer);
+      (this.processes.replicas[node] as NodeProcess).onTimer(timer);
       this.afterReplica(node);
     } else {
       this.client(node).onTimer(timer);
@@ -376,7 +362,7 @@ export class World
     const disk = this.disks[node] as SimDisk;
     const result = this.finishOperation(disk, operation, node);
     this.pool.holder = node;
-    (this.processes.replicas[node] as ReplicaProcess).onStorage(disk.tokenOf(operation), result);
+    (this.processes.replicas[node] as NodeProcess).onStorage(disk.tokenOf(operation), result);
     this.afterReplica(node);
   }
 
@@ -395,7 +381,7 @@ export class World
     this.queue.release(slot);
     this.trace.add(this.time.now, EVENT.storageNotice, node, token, result, 0, 0);
     this.pool.holder = node;
-    (this.processes.replicas[node] as ReplicaProcess).onStorage(token, result);
+    (this.processes.replicas[node] as NodeProcess).onStorage(token, result);
     this.afterReplica(node);
   }
 
@@ -453,8 +439,8 @@ export class World
 
   // --- Clients ---
 
-  private client(node: number): SimClient {
-    return this.clients[node - this.replicaCount] as SimClient;
+  private client(node: number): ClientProcess {
+    return this.clients[node - this.replicaCount] as ClientProcess;
   }
 
   clientCalled(client: number, operation: number, body: Uint8Array): void {
@@ -527,27 +513,14 @@ export class World
   /** Why the world has not come to rest, or null. */
   private unsettled(): string | null {
     for (let client = 0; client < this.clientCount; client++) {
-      if (!(this.clients[client] as SimClient).settled) return `C${client} waits for an answer`;
+      if (!(this.clients[client] as ClientProcess).settled) return `C${client} waits for an answer`;
     }
     if (!this.clientsStopped) return `clients had ${this.counters.replies} answers`;
-    const first = this.processes.replicas[0];
     for (let node = 0; node < this.replicaCount; node++) {
-      const replica = this.processes.replicas[node];
-      if (replica === null || replica === undefined) return `R${node} does not run`;
-      if (replica.status !== 'normal') return `R${node} is in status ${replica.status}`;
-      if (replica.view !== first?.view) {
-        return `R0 is in view ${first?.view ?? 0}, R${node} in view ${replica.view}`;
-      }
-      if (replica.commitMin < this.suite.history.opMax) {
-        return `R${node} stands at op ${replica.commitMin}, ${this.suite.history.opMax} committed`;
-      }
-      if (replica.commitMin !== first.commitMin || replica.checkpointOp !== first.checkpointOp) {
-        return (
-          `R0 stands at op ${first.commitMin} and checkpoint ${first.checkpointOp}, ` +
-          `R${node} at op ${replica.commitMin} and checkpoint ${replica.checkpointOp}`
-        );
-      }
+      if (!this.isUp(node)) return `R${node} does not run`;
     }
+    const problem = this.processes.group.unsettled();
+    if (problem !== null) return problem;
     return this.suite.settled() ? null : 'a checker waits';
   }
 

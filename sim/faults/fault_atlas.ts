@@ -15,6 +15,7 @@ import { SECTOR_SIZE } from '../../core/ports.ts';
 import { type Zones } from '../../core/storage/data_file.ts';
 import { DOMAIN, type Decisions } from '../decide.ts';
 import { type SimDisk } from '../ports/sim_storage.ts';
+import { type Atlas } from '../system.ts';
 
 export const ZONE = { superblock: 0, journalHeaders: 1, prepares: 2, replies: 3, grid: 4 } as const;
 /** How often each zone is struck, in eighths: most where a restart or a reader will meet it. */
@@ -38,7 +39,7 @@ export interface Chunk {
   sectors: number;
 }
 
-export class FaultAtlas {
+export class FaultAtlas implements Atlas {
   private readonly decisions: Decisions;
   private readonly config: ClusterConfig;
   private readonly zones: Zones;

@@ -12,7 +12,7 @@ import { type SimClock } from '../ports/sim_clock.ts';
 import { type SimNetwork } from '../ports/sim_network.ts';
 import { OPERATION_KIND, OVERLAY, type SimDisk } from '../ports/sim_storage.ts';
 import { type Processes } from '../processes.ts';
-import { type FaultAtlas } from './fault_atlas.ts';
+import { type Atlas } from '../system.ts';
 import { NODE, type FaultEvent } from './schedule.ts';
 
 const KEY_FAMILY = 6;
@@ -28,7 +28,7 @@ export interface InjectorOptions {
   readonly network: SimNetwork;
   readonly disks: readonly SimDisk[];
   readonly clocks: readonly SimClock[];
-  readonly atlas: FaultAtlas;
+  readonly atlas: Atlas;
 }
 
 export class FaultInjector {
@@ -40,7 +40,7 @@ export class FaultInjector {
   private readonly network: SimNetwork;
   private readonly disks: readonly SimDisk[];
   private readonly clocks: readonly SimClock[];
-  private readonly atlas: FaultAtlas;
+  private readonly atlas: Atlas;
   /** Node that each fault fell on; -1: none, it did not take effect. */
   private readonly fellOn: Int8Array;
   /** Restart delays of nodes that wait to crash at their next write, or to fail at an operation. */
@@ -208,7 +208,7 @@ export class FaultInjector {
   private resolve(node: number, index: number): number {
     const { processes } = this;
     if (node >= 0) return node;
-    const primary = processes.primary();
+    const primary = processes.group.primary();
     if (node === NODE.primary) return primary;
     if (node === NODE.nextPrimary) return (primary + 1) % processes.replicaCount;
     if (processes.replicaCount === 1) return 0;

@@ -12,7 +12,6 @@
  */
 import { assert } from '../../core/assert.ts';
 import { SECTOR_SIZE, STORAGE_RESULT, type Storage, type StorageResult } from '../../core/ports.ts';
-import { type Zones } from '../../core/storage/data_file.ts';
 import { type TrueDisk } from '../../invariants/invariant.ts';
 import { FAULT, type Counters } from '../counters.ts';
 import { DOMAIN, type Decisions } from '../decide.ts';
@@ -133,7 +132,8 @@ export interface SimDiskOptions {
   readonly counters: Counters;
   readonly node: number;
   readonly replicaCount: number;
-  readonly zones: Zones;
+  /** Bytes at the beginning with copies of what lies nowhere else. */
+  readonly superblockSize: number;
   readonly memory: DiskMemory;
 }
 
@@ -146,7 +146,7 @@ export class SimDisk implements Storage, TrueDisk {
   private readonly counters: Counters;
   private readonly node: number;
   private readonly replicaCount: number;
-  private readonly zones: Zones;
+  private readonly superblockSize: number;
 
   // Operations in flight, by slot.
   private readonly kinds = new Uint8Array(OPERATIONS).fill(FREE);
@@ -183,7 +183,7 @@ export class SimDisk implements Storage, TrueDisk {
     this.counters = options.counters;
     this.node = options.node;
     this.replicaCount = options.replicaCount;
-    this.zones = options.zones;
+    this.superblockSize = options.superblockSize;
     this.memory = options.memory;
     for (let slot = OPERATIONS - 1; slot >= 0; slot--) {
       this.freeSlots.push(slot);
@@ -320,7 +320,7 @@ export class SimDisk implements Storage, TrueDisk {
   crash(): void {
     // The four superblock copies are the only place without a copy elsewhere. One of them may be
     // spoiled; then the crash must not spoil a second one: its write is kept or lost as a whole.
-    const wholeBefore = this.superblockSpoiled() ? this.zones.journalHeaders / SECTOR_SIZE : 0;
+    const wholeBefore = this.superblockSpoiled() ? this.superblockSize / SECTOR_SIZE : 0;
     this.crashInFlight(wholeBefore);
     this.crashUndurable(wholeBefore);
     this.undoFirst = this.undoEnd;
@@ -608,7 +608,7 @@ export class SimDisk implements Storage, TrueDisk {
   /** A superblock copy is rotten, garbage, or torn and not yet rewritten. */
   superblockSpoiled(): boolean {
     const { overlay, crashed } = this.memory;
-    for (let sector = 0; sector * SECTOR_SIZE < this.zones.journalHeaders; sector++) {
+    for (let sector = 0; sector * SECTOR_SIZE < this.superblockSize; sector++) {
       if (overlay[sector] !== OVERLAY.none || crashed[sector] === CRASHED.torn) return true;
     }
     return false;

@@ -11,16 +11,8 @@ import { type Seed } from '../../core/prng.ts';
 import { type Counters } from '../counters.ts';
 import { type SimClock } from '../ports/sim_clock.ts';
 import { processRng } from '../ports/sim_rng.ts';
+import { type ClientHost, type ClientProcess } from '../system.ts';
 import { type Operations } from './operations.ts';
-
-/** What the world does for its clients. `client` counts from 0. */
-export interface ClientHost {
-  clientCalled(client: number, operation: number, body: Uint8Array): void;
-  clientReturned(client: number, reply: Message): void;
-  clientAbandoned(client: number): void;
-  /** Calls `begin` of this client after `delayMicros`. */
-  clientRests(client: number, delayMicros: number): void;
-}
 
 export interface SimClientOptions {
   readonly host: ClientHost;
@@ -37,7 +29,7 @@ export interface SimClientOptions {
   readonly counters: Counters;
 }
 
-export class SimClient implements ClientListener {
+export class SimClient implements ClientListener, ClientProcess {
   readonly operations: Operations;
   readonly clock: SimClock;
   private readonly host: ClientHost;

@@ -4,11 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { CHECKERS } from '../../invariants/registry.ts';
 import { findScenario } from '../../scenarios/registry.ts';
 import { Arena } from '../../sim/arena.ts';
 import { makePlan, type Plan } from '../../sim/plan.ts';
-import { REPLICA_FACTORY } from '../../sim/replica_factory.ts';
 import { runInLockStep } from '../../sim/search/seed_run.ts';
 import { Snapshot } from '../../sim/snapshot.ts';
 import { World } from '../../sim/world.ts';
@@ -20,7 +18,7 @@ function planOf(scenario: string, seed: number | string): Plan {
 }
 
 function worldOf(plan: Plan, arena = new Arena(plan.config)): World {
-  return new World({ plan, arena, factory: REPLICA_FACTORY, checkers: CHECKERS });
+  return new World({ plan, arena });
 }
 
 function runToEnd(world: World): World {
@@ -79,8 +77,6 @@ suite('world', () => {
     const world = new World({
       plan,
       arena: new Arena(plan.config),
-      factory: REPLICA_FACTORY,
-      checkers: CHECKERS,
       limits: { events: 500, micros: null },
     });
     const result = runToEnd(world).result();
@@ -89,8 +85,6 @@ suite('world', () => {
     const short = new World({
       plan,
       arena: new Arena(plan.config),
-      factory: REPLICA_FACTORY,
-      checkers: CHECKERS,
       limits: { events: null, micros: 2_000_000 },
     });
     const cut = runToEnd(short).result();
@@ -104,8 +98,6 @@ suite('world', () => {
     const world = new World({
       plan,
       arena,
-      factory: REPLICA_FACTORY,
-      checkers: CHECKERS,
       recordDecisions: true,
     });
     const taken = runToEnd(world).decisionsTaken();

@@ -24,7 +24,7 @@ function diskOf(bench: Bench, node: number, replicaCount: number): SimDisk {
     counters: bench.counters,
     node,
     replicaCount,
-    zones: ZONES,
+    superblockSize: ZONES.journalHeaders,
     memory: new DiskMemory(ZONES.end),
   });
 }

@@ -35,7 +35,7 @@ function rig(plan: Partial<StoragePlan> = {}, seed = 1, memory = new DiskMemory(
     counters: bench.counters,
     node: 0,
     replicaCount: 3,
-    zones: ZONES,
+    superblockSize: ZONES.journalHeaders,
     memory,
   });
   const completions: StorageCompletion[] = [];

@@ -1,0 +1,27 @@
+/**
+ * The systems that this process knows by name. A plan names its system and brings no code: whoever
+ * runs it has loaded the system before, because somebody asked for it by name or by module.
+ */
+import { KIMBERLITE } from './kimberlite.ts';
+import { type Plan } from './plan.ts';
+import { type System } from './system.ts';
+
+export class UnknownSystem extends Error {
+  override readonly name = 'UnknownSystem';
+}
+
+const systems = new Map<string, System>([[KIMBERLITE.name, KIMBERLITE]]);
+
+/** The latest of a name counts: a test may define it anew. Kimberlite's own name is taken. */
+export function registerSystem(system: System): void {
+  if (system.name === KIMBERLITE.name) throw new Error(`the name "${system.name}" is taken`);
+  systems.set(system.name, system);
+}
+
+/** Throws `UnknownSystem` when nobody has loaded it. */
+export function systemOf(plan: Plan): System {
+  const name = plan.system ?? KIMBERLITE.name;
+  const system = systems.get(name);
+  if (system !== undefined) return system;
+  throw new UnknownSystem(`system "${name}" is not loaded: name its module with --system`);
+}
