@@ -216,6 +216,8 @@ export interface WorkloadPlan {
   readonly idleMicros: readonly [number, number];
   /** `client * 2^20 + index` of operations that are left out (the minimiser's list). */
   readonly omitted: readonly number[];
+  /** Clients that never start, so that the others keep their numbers. Default: none. */
+  readonly absent?: readonly number[];
 }
 
 /**
@@ -441,7 +443,8 @@ function drawWeight(rng: Prng, weight: Weight | undefined): number {
   return weight[bits % weight.length] as number;
 }
 
-function deepFreeze<T>(value: T): T {
+/** Constants all the way down: nobody changes a plan, and snapshots need not look inside. */
+export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   for (const part of Object.values(value)) deepFreeze(part);
   return Object.freeze(value);

@@ -173,6 +173,9 @@ function checkWorkload(fields: Fields, config: ClusterConfig): number {
   for (const omitted of list(fields, 'omitted', 'workload')) {
     integer(omitted, 0, Number.MAX_SAFE_INTEGER, 'workload: "omitted"');
   }
+  for (const absent of fields['absent'] === undefined ? [] : list(fields, 'absent', 'workload')) {
+    integer(absent, 0, clients - 1, 'workload: "absent"');
+  }
   return clients;
 }
 

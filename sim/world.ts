@@ -191,11 +191,16 @@ export class World
     });
   }
 
+  private isAbsent(client: number): boolean {
+    return this.thePlan.workload.absent?.includes(client) === true;
+  }
+
   private scheduleAll(healAt: number): void {
     for (let node = 0; node < this.replicaCount; node++) {
       this.queue.push(0, EVENT.restart, node, 0, 0, 0);
     }
     for (let client = 0; client < this.clientCount; client++) {
+      if (this.isAbsent(client)) continue;
       const node = this.replicaCount + client;
       const key = this.decisions.key(KEY_FAMILY, node, 0, 0, 0, 0, 0);
       const at = 1 + this.decisions.below(key, DOMAIN.think, START_SPREAD_MICROS);
@@ -486,7 +491,7 @@ export class World
   private stopClients(): void {
     if (this.clientsStopped) return;
     const wanting = this.counters.replies < this.thePlan.repliesMin;
-    if (wanting && this.clients.some((client) => !client.finished)) return;
+    if (wanting && this.clients.some((client, i) => !client.finished && !this.isAbsent(i))) return;
     this.clientsStopped = true;
     for (const client of this.clients) client.stopped = true;
   }

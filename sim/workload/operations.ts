@@ -40,7 +40,7 @@ const KIND = {
   deleteStream: 6,
 } as const;
 /** `plan.omitted` names operation `index` of client c as c * 2^20 + index. */
-const OMITTED_STRIDE = 1 << 20;
+export const OMITTED_STRIDE = 1 << 20;
 const READ_EVENTS_MAX = 16;
 const UNKNOWN = -1;
 
