@@ -12,6 +12,7 @@ import { Replica } from '../core/vsr/replica.ts';
 import { type History } from '../invariants/history.ts';
 import { CHECKERS } from '../invariants/registry.ts';
 import { FaultAtlas } from './faults/fault_atlas.ts';
+import { KIMBERLITE_WORDS } from './kimberlite_words.ts';
 import { type SimDisk } from './ports/sim_storage.ts';
 import {
   type ClientOptions,
@@ -30,6 +31,7 @@ const NONE = -1;
 export const KIMBERLITE: System = Object.freeze({
   name: 'kimberlite',
   checkers: CHECKERS,
+  words: KIMBERLITE_WORDS,
   disk(config: ClusterConfig): DiskShape {
     const { end, journalHeaders } = zonesOf(config);
     return { size: end, superblockSize: journalHeaders };

@@ -5,6 +5,7 @@
  * stays, and the next start is a new object on it. A paused process stands still: what is due for
  * it is held back in order, and runs when it resumes.
  */
+import { COMMAND_NAMES } from '../core/message/header.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
 import { type Region } from '../core/message/region.ts';
 import { type Network } from '../core/ports.ts';
@@ -15,11 +16,12 @@ import { FAULT, type Counters } from './counters.ts';
 import { EVENT } from './events.ts';
 import { type EventQueue } from './event_queue.ts';
 import { type Decisions } from './decide.ts';
-import { type Plan } from './plan.ts';
+import { FAULT_CLASSES, type Plan } from './plan.ts';
 import { type SimClock, type VirtualTime } from './ports/sim_clock.ts';
 import { type SimDisk } from './ports/sim_storage.ts';
 import { processRng } from './ports/sim_rng.ts';
 import { type NodeGroup, type NodeProcess, type System } from './system.ts';
+import { type Watch } from './watch.ts';
 
 const NONE = -1;
 
@@ -36,6 +38,7 @@ export interface ProcessesOptions {
   readonly disks: readonly SimDisk[];
   readonly suite: CheckerSuite;
   readonly counters: Counters;
+  readonly watch: Watch;
 }
 
 export class Processes implements ReplicaObserver {
@@ -47,6 +50,7 @@ export class Processes implements ReplicaObserver {
   private readonly queue: EventQueue;
   private readonly suite: CheckerSuite;
   private readonly counters: Counters;
+  private readonly watch: Watch;
   /** Pauses that last on the node: they may overlap. */
   private readonly pauses: Uint8Array;
   readonly starts: Uint32Array;
@@ -65,6 +69,7 @@ export class Processes implements ReplicaObserver {
     this.queue = options.queue;
     this.suite = options.suite;
     this.counters = options.counters;
+    this.watch = options.watch;
     for (let node = 0; node < count; node++) this.replicas.push(null);
     this.group = options.system.createGroup({
       plan: options.plan,
@@ -110,6 +115,7 @@ export class Processes implements ReplicaObserver {
       this.group.restarting(node, disk);
     }
     disk.restart();
+    if (this.watch.observer !== null) this.watch.started(node, start);
     options.pool.holder = node;
     const replica = options.system.createNode({
       config: plan.config,
@@ -135,6 +141,9 @@ export class Processes implements ReplicaObserver {
     const { options } = this;
     this.counters.crashes++;
     this.endedBy[node] = fault;
+    if (this.watch.observer !== null) {
+      this.watch.crashed(node, FAULT_CLASSES[fault] as string, Math.max(1, downMicros));
+    }
     this.dropHeld(node);
     (options.clocks[node] as SimClock).disarmAll();
     (options.disks[node] as SimDisk).crash();
@@ -150,17 +159,21 @@ export class Processes implements ReplicaObserver {
 
   pause(node: number): void {
     this.pauses[node] = (this.pauses[node] as number) + 1;
+    if (this.watch.observer !== null) this.watch.paused(node);
   }
 
   /** One pause ends; a crash may have ended it before. */
   resume(node: number): void {
     if (this.pauses[node] === 0) return;
     this.pauses[node] = (this.pauses[node] as number) - 1;
-    if (this.pauses[node] === 0) this.releaseHeld(node);
+    if (this.pauses[node] !== 0) return;
+    if (this.watch.observer !== null) this.watch.resumed(node);
+    this.releaseHeld(node);
   }
 
   resumeAll(): void {
     for (let node = 0; node < this.replicaCount; node++) {
+      if (this.isPaused(node) && this.watch.observer !== null) this.watch.resumed(node);
       this.pauses[node] = 0;
       this.releaseHeld(node);
     }
@@ -208,17 +221,29 @@ export class Processes implements ReplicaObserver {
   }
 
   committed(replica: Replica, op: number, prepare: Message, reply: Message | null): void {
+    if (this.watch.observer === null) {
+      this.suite.committed(replica.replicaIndex, op, prepare, reply);
+      return;
+    }
+    this.watch.committed(replica, op, prepare);
+    const { checkers } = this.suite;
+    const before = checkers.map((checker) => checker.comparisons);
     this.suite.committed(replica.replicaIndex, op, prepare, reply);
+    const compared = checkers.filter((checker, i) => checker.comparisons > (before[i] as number));
+    if (compared.length === 0) return;
+    this.watch.checked(replica.replicaIndex, op, compared.map(({ id }) => id));
   }
 
   checkpointed(replica: Replica, op: number): void {
     this.counters.checkpoints++;
+    if (this.watch.observer !== null) this.watch.checkpointed(replica, op);
     this.suite.checkpointed(replica.replicaIndex, op);
   }
 
   statusChanged(replica: Replica): void {
     const node = replica.replicaIndex;
     const view = replica.view;
+    if (this.watch.observer !== null) this.watch.statusChanged(replica);
     this.suite.view(node, view, replica.logView);
     if (replica.status === 'recovering_head') this.counters.recoveringHead++;
     const leads = replica.status === 'normal' && view % this.replicaCount === node;
@@ -229,12 +254,16 @@ export class Processes implements ReplicaObserver {
     this.countViews();
   }
 
-  ignored(): void {}
+  ignored(replica: Replica, command: number, reason: string): void {
+    if (this.watch.observer === null) return;
+    this.watch.ignored(replica, COMMAND_NAMES[command] ?? `command ${command}`, reason);
+  }
 
   discarded(): void {}
 
-  synced(replica: Replica, _fromOp: number, toOp: number): void {
+  synced(replica: Replica, fromOp: number, toOp: number): void {
     this.counters.syncs++;
+    if (this.watch.observer !== null) this.watch.synced(replica, fromOp, toOp);
     this.suite.synced(replica.replicaIndex, toOp);
   }
 

@@ -4,8 +4,16 @@
  * Walks from a root over ordinary properties, arrays, maps, sets, and the buffers behind typed
  * arrays and views. Frozen objects, functions and strings are constants and left out. What lives
  * in closures, `#private` fields or module variables is not seen, which is why the core has none.
+ * What watches a world and is no part of it says so by a method `[RESTORED]`: it is left alone.
  */
 type Key = string;
+
+/** Of an object that is not state: called after each restore of a snapshot that came across it. */
+export const RESTORED: unique symbol = Symbol('restored');
+
+export interface Bystander {
+  [RESTORED](): void;
+}
 
 interface SavedObject {
   readonly target: Record<Key, unknown>;
@@ -52,6 +60,7 @@ export class Snapshot {
   private readonly sets: SavedSet[] = [];
   private readonly buffers: SavedBuffer[] = [];
   private readonly paged: SavedPages[] = [];
+  private readonly bystanders: Bystander[] = [];
 
   /** Saves all that `root` reaches. */
   static of(root: object): Snapshot {
@@ -88,6 +97,7 @@ export class Snapshot {
       target.clear();
       for (const value of values) target.add(value);
     }
+    for (const bystander of this.bystanders) bystander[RESTORED]();
   }
 
   private save(root: object): void {
@@ -121,6 +131,8 @@ export class Snapshot {
         const values = [...object.values()];
         this.sets.push({ target: object, values });
         for (const value of values) visit(value);
+      } else if (RESTORED in object) {
+        this.bystanders.push(object as Bystander);
       } else {
         this.saveObject(object as Record<Key, unknown>, visit);
       }

@@ -19,6 +19,7 @@ import { type Decisions } from './decide.ts';
 import { type Plan } from './plan.ts';
 import { type SimClock } from './ports/sim_clock.ts';
 import { type SimDisk } from './ports/sim_storage.ts';
+import { type Words } from './words.ts';
 
 /** One process of a node: what the world starts and feeds. */
 export interface NodeProcess {
@@ -124,6 +125,8 @@ export interface System {
   /** Plans and bundles carry it. */
   readonly name: string;
   readonly checkers: readonly CheckerEntry[];
+  /** Left out: numbers instead of words. */
+  readonly words?: Words;
   disk(config: ClusterConfig): DiskShape;
   /** Writes what a new disk holds. */
   format(request: FormatRequest): void;

@@ -27,11 +27,14 @@ import { type PinnedDecision, type Plan } from './plan.ts';
 import { SimClock, type VirtualTime } from './ports/sim_clock.ts';
 import { NetworkPort, SimNetwork, type NetworkHost } from './ports/sim_network.ts';
 import { SimDisk } from './ports/sim_storage.ts';
+import { type WorldObserver } from './recorder.ts';
 import { NO_LIMITS, type SeedLimits, type SeedResult, type SeedViolation } from './search/seed_result.ts';
 import { type SeedRun } from './search/seed_run.ts';
 import { type ClientHost, type ClientProcess, type NodeProcess } from './system.ts';
 import { Trace } from './trace.ts';
 import { probeHits, replicasIn, verdictOf } from './verdict.ts';
+import { Watch } from './watch.ts';
+import { PLAIN_WORDS } from './words.ts';
 
 /** How often the heal phase asks whether everything has settled, and how long it must have. */
 const SETTLE_MICROS = 50_000;
@@ -68,6 +71,7 @@ export class World
   readonly arena: Arena;
   readonly time: VirtualTime = { now: 0 };
 
+  private readonly watch: Watch;
   private readonly thePlan: Plan;
   private readonly queue: EventQueue;
   private readonly pool: MessagePool;
@@ -109,6 +113,14 @@ export class World
     this.decisions = new Decisions(plan.seedWords, plan.decisions);
     if (options.recordDecisions === true) this.decisions.log = [];
     this.probesBefore = probeHits(plan.gates);
+    this.watch = new Watch({
+      time: this.time,
+      counters: this.counters,
+      config: this.config,
+      replicaCount: this.replicaCount,
+      words: arena.system.words ?? PLAIN_WORDS,
+    });
+    const watch = this.watch;
 
     this.network = new SimNetwork({
       plan: plan.network,
@@ -122,6 +134,7 @@ export class World
       nodeCount: nodes,
       holder: nodes,
       memory: arena.network,
+      watch,
     });
     for (let node = 0; node < nodes; node++) {
       const clock = plan.clocks[node] ?? { offsetMicros: 0, driftPpm: 0 };
@@ -140,6 +153,7 @@ export class World
         replicaCount: this.replicaCount,
         superblockSize: arena.diskShape.superblockSize,
         memory: arena.disk(node),
+        watch,
       });
       for (const { offset, bytes } of arena.formatted(node, this.replicaCount)) {
         disk.preset(offset, bytes);
@@ -160,6 +174,7 @@ export class World
       disks: this.disks,
       suite: this.suite,
       counters: this.counters,
+      watch,
     });
     this.injector = new FaultInjector({
       processes: this.processes,
@@ -171,6 +186,7 @@ export class World
       disks: this.disks,
       clocks: this.clocks,
       atlas: this.processes.group.atlas,
+      watch,
     });
     for (let client = 0; client < this.clientCount; client++) this.clients.push(this.newClient(client));
     this.scheduleAll(Math.min(plan.faultMicros, limits.micros ?? plan.faultMicros));
@@ -208,6 +224,15 @@ export class World
     }
     this.injector.schedule();
     this.queue.push(healAt, EVENT.heal, 0, 0, 0, 0);
+  }
+
+  /** Who is told what happens; null: nobody, at no cost. Survives the restore of a snapshot. */
+  get observer(): WorldObserver | null {
+    return this.watch.observer;
+  }
+
+  set observer(observer: WorldObserver | null) {
+    this.watch.observer = observer;
   }
 
   // --- The loop (shape of SeedRun) ---
@@ -354,6 +379,9 @@ export class World
     (this.clocks[node] as SimClock).fired(timer);
     this.pool.holder = node;
     if (node < this.replicaCount) {
+      if (this.watch.observer !== null) {
+        this.watch.timedOut(node, timer, this.suite.nodes.view[node] as number);
+      }
       (this.processes.replicas[node] as NodeProcess).onTimer(timer);
       this.afterReplica(node);
     } else {
@@ -432,6 +460,9 @@ export class World
       error.code.startsWith('storage') &&
       disk !== undefined &&
       disk.errorInjected;
+    if (this.watch.observer !== null) {
+      this.watch.panicked(node, `stopped: ${error.name}: ${error.message}`, injected);
+    }
     if (disk !== undefined) this.suite.panicked(node, error.name, error.message, injected);
     if (injected) {
       this.processes.crash(node, this.injector.downMicros[node] as number, FAULT.io_error);
@@ -449,15 +480,18 @@ export class World
   }
 
   clientCalled(client: number, operation: number, body: Uint8Array): void {
+    if (this.watch.observer !== null) this.watch.called(this.replicaCount + client, operation, body);
     this.suite.called(client, operation, body);
   }
 
   clientReturned(client: number, reply: Message): void {
+    if (this.watch.observer !== null) this.watch.returned(this.replicaCount + client, reply);
     this.suite.returned(client, reply);
     if (this.healedAt !== NONE) this.stopClients();
   }
 
   clientAbandoned(client: number): void {
+    if (this.watch.observer !== null) this.watch.abandoned(this.replicaCount + client);
     this.suite.abandoned(client);
   }
 
@@ -477,6 +511,7 @@ export class World
 
   private heal(): void {
     this.healedAt = this.time.now;
+    if (this.watch.observer !== null) this.watch.healed();
     this.injector.heal();
     this.stopClients();
     this.processes.resumeAll();
@@ -509,10 +544,16 @@ export class World
     }
     this.finished = true;
     this.suite.ended();
+    if (this.watch.observer !== null && this.violation === null) this.tellEnd();
     if (problem !== null && this.violation === null) {
       const seconds = this.thePlan.healMicros / 1_000_000;
       this.fail('liveness', `${problem}, ${seconds} s after the faults ended`);
     }
+  }
+
+  private tellEnd(): void {
+    const compared = Object.entries(this.suite.comparisons()).filter(([, count]) => count > 0);
+    this.watch.checked(NONE, NONE, compared.map(([id, count]) => `${id} ${count}`));
   }
 
   /** Why the world has not come to rest, or null. */
@@ -548,6 +589,7 @@ export class World
       virtualMicros: this.time.now,
       replicas: replicasIn(message),
     };
+    if (this.watch.observer !== null) this.watch.violated(id, message, this.violation.replicas);
   }
 
   // --- The result ---

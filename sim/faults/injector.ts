@@ -13,6 +13,7 @@ import { type SimNetwork } from '../ports/sim_network.ts';
 import { OPERATION_KIND, OVERLAY, type SimDisk } from '../ports/sim_storage.ts';
 import { type Processes } from '../processes.ts';
 import { type Atlas } from '../system.ts';
+import { type Watch } from '../watch.ts';
 import { NODE, type FaultEvent } from './schedule.ts';
 
 const KEY_FAMILY = 6;
@@ -29,6 +30,7 @@ export interface InjectorOptions {
   readonly disks: readonly SimDisk[];
   readonly clocks: readonly SimClock[];
   readonly atlas: Atlas;
+  readonly watch: Watch;
 }
 
 export class FaultInjector {
@@ -41,6 +43,7 @@ export class FaultInjector {
   private readonly disks: readonly SimDisk[];
   private readonly clocks: readonly SimClock[];
   private readonly atlas: Atlas;
+  private readonly watch: Watch;
   /** Node that each fault fell on; -1: none, it did not take effect. */
   private readonly fellOn: Int8Array;
   /** Restart delays of nodes that wait to crash at their next write, or to fail at an operation. */
@@ -60,6 +63,7 @@ export class FaultInjector {
     this.disks = options.disks;
     this.clocks = options.clocks;
     this.atlas = options.atlas;
+    this.watch = options.watch;
     this.fellOn = new Int8Array(options.faults.length).fill(-1);
     const count = options.processes.replicaCount;
     this.downMicros = new Float64Array(count);
@@ -79,6 +83,7 @@ export class FaultInjector {
     if (this.apply(fault, node, index)) {
       this.counters.apply(FAULT[classOf(fault)]);
       this.fellOn[index] = node;
+      this.tellLinks(fault, node, false);
       if ('lasts' in fault) this.queue.push(fault.at + fault.lasts, EVENT.faultEnd, 0, index, 0, 0);
     }
   }
@@ -88,6 +93,7 @@ export class FaultInjector {
     const fault = this.faults[index] as FaultEvent;
     const node = this.fellOn[index] as number;
     assert(node >= 0, 'faults: an effect ends that never began', index);
+    this.tellLinks(fault, node, true);
     switch (fault.kind) {
       case 'partition':
         for (let i = 0; i < fault.links.length; i += 2) {
@@ -112,7 +118,9 @@ export class FaultInjector {
         return;
       case 'slow_disk':
         this.slowdowns[node] = (this.slowdowns[node] as number) - 1;
-        if (this.slowdowns[node] === 0) (this.disks[node] as SimDisk).slowFactor = 1;
+        if (this.slowdowns[node] !== 0) return;
+        (this.disks[node] as SimDisk).slowFactor = 1;
+        if (this.watch.observer !== null) this.watch.slowDisk(node, 1);
         return;
       default:
         assert(false, 'faults: this kind has no end', index);
@@ -191,13 +199,33 @@ export class FaultInjector {
       case 'slow_disk':
         this.slowdowns[node] = (this.slowdowns[node] as number) + 1;
         (this.disks[node] as SimDisk).slowFactor = fault.factor;
+        if (this.watch.observer !== null) this.watch.slowDisk(node, fault.factor);
         return true;
       case 'clock_jump':
         (this.clocks[node] as SimClock).jump(fault.by);
         this.counters.observe(FAULT.clock_jump);
+        if (this.watch.observer !== null) this.watch.clockJumped(node, fault.by);
         return true;
       default:
         assert(false, 'faults: unknown kind', index);
+    }
+  }
+
+  private tellLinks(fault: FaultEvent, node: number, ends: boolean): void {
+    if (this.watch.observer === null) return;
+    const links: number[] = [];
+    if (fault.kind === 'partition') {
+      this.watch.linksHit('partition', -1, fault.links, ends);
+    } else if (fault.kind === 'isolate') {
+      for (let peer = 0; peer < this.processes.replicaCount; peer++) {
+        if (peer !== node && fault.direction !== 'in') links.push(node, peer);
+        if (peer !== node && fault.direction !== 'out') links.push(peer, node);
+      }
+      this.watch.linksHit('isolate', node, links, ends);
+    } else if (fault.kind === 'clog') {
+      const peer = this.peerOf(node, fault.peer);
+      links.push(...(fault.direction === 'out' ? [node, peer] : [peer, node]));
+      this.watch.linksHit('clog', node, links, ends);
     }
   }
 

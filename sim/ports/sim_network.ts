@@ -18,6 +18,7 @@ import { DOMAIN, type Decisions } from '../decide.ts';
 import { EVENT } from '../events.ts';
 import { type EventQueue } from '../event_queue.ts';
 import { type NetworkPlan } from '../plan.ts';
+import { UNWATCHED, type Watch } from '../watch.ts';
 import { type VirtualTime } from './sim_clock.ts';
 
 /** Low bits of an event's `c`; the rest counts the packets of the link. */
@@ -53,6 +54,7 @@ export interface SimNetworkOptions {
   readonly holder: number;
   /** Memory kept between runs. */
   readonly memory: NetworkMemory;
+  readonly watch?: Watch;
 }
 
 /** What is large enough to be worth keeping from run to run. */
@@ -71,6 +73,7 @@ export class SimNetwork {
   private readonly replicaCount: number;
   private readonly nodeCount: number;
   private readonly holder: number;
+  private readonly watch: Watch;
   private delayMean: number;
   private lossPpm: number;
   private duplicationPpm: number;
@@ -108,6 +111,7 @@ export class SimNetwork {
     this.replicaCount = options.replicaCount;
     this.nodeCount = nodeCount;
     this.holder = options.holder;
+    this.watch = options.watch ?? UNWATCHED;
     this.delayMean = plan.delayMeanMicros;
     this.lossPpm = plan.lossPpm;
     this.duplicationPpm = plan.duplicationPpm;
@@ -153,18 +157,24 @@ export class SimNetwork {
 
     if ((this.cuts[link] as number) > 0) {
       counters.observe(FAULT.partition);
+      this.lost(from, receiver, message, 'partition');
       return;
     }
     const decisions = this.decisions;
     if (decisions.chance(key, DOMAIN.loss, this.lossPpm)) {
       counters.hit(FAULT.loss);
+      this.lost(from, receiver, message, 'loss');
       return;
     }
     if ((this.inFlight[link] as number) >= this.capacity || this.pool.freeCount < POOL_RESERVE) {
       counters.hit(FAULT.overflow);
+      this.lost(from, receiver, message, 'overflow');
       return;
     }
     const delay = this.delay(link, key, DOMAIN.delay);
+    if (this.watch.observer !== null) {
+      this.watch.departed('send', from, receiver, message, (this.departed[link] as number) + 1);
+    }
     if (decisions.chance(key, DOMAIN.corrupt, this.corruptionPpm)) {
       counters.hit(FAULT.corruption);
       this.depart(link, from, receiver, this.corrupted(message, key), PACKET.corrupted, delay);
@@ -174,6 +184,9 @@ export class SimNetwork {
     if (decisions.chance(key, DOMAIN.duplicate, this.duplicationPpm)) {
       counters.hit(FAULT.duplication);
       const later = this.delay(link, key, DOMAIN.duplicateDelay);
+      if (this.watch.observer !== null) {
+        this.watch.departed('duplicate', from, receiver, message, (this.departed[link] as number) + 1);
+      }
       this.depart(link, from, receiver, this.held(message), PACKET.duplicate, later);
     }
   }
@@ -189,13 +202,21 @@ export class SimNetwork {
     const link = from * this.nodeCount + to;
     if ((this.clogs[link] as number) > 0) {
       this.counters.observe(FAULT.clog);
+      if (this.watch.observer !== null) {
+        const held = this.pool.messages[queue.a[slot] as number] as Message;
+        this.tellFate('hold', slot, held, 'clog');
+      }
       this.hold(link, slot);
       return null;
     }
     this.inFlight[link] = (this.inFlight[link] as number) - 1;
     const message = this.pool.messages[queue.a[slot] as number] as Message;
     if ((this.cuts[link] as number) > 0 || !this.host.isUp(to)) {
-      if ((this.cuts[link] as number) > 0) this.counters.observe(FAULT.partition);
+      const cut = (this.cuts[link] as number) > 0;
+      if (cut) this.counters.observe(FAULT.partition);
+      if (this.watch.observer !== null) {
+        this.tellFate('drop', slot, message, cut ? 'partition' : 'crashed');
+      }
       this.done(message);
       queue.release(slot);
       return null;
@@ -206,6 +227,11 @@ export class SimNetwork {
     const number = flags >> FLAG_BITS;
     if (number < (this.arrived[link] as number)) this.counters.overtaken++;
     else this.arrived[link] = number;
+    if (this.watch.observer !== null) {
+      const damaged = (flags & PACKET.corrupted) !== 0;
+      const twice = (flags & PACKET.duplicate) !== 0;
+      this.tellFate('deliver', slot, message, damaged ? 'corruption' : twice ? 'duplication' : '');
+    }
     return message;
   }
 
@@ -255,6 +281,19 @@ export class SimNetwork {
   }
 
   // --- Packets ---
+
+  /** Sent, and lost at once. */
+  private lost(from: number, to: number, message: Message, cause: string): void {
+    if (this.watch.observer === null) return;
+    this.watch.departed('send', from, to, message, -1);
+    this.watch.fate('drop', from, to, message, -1, cause);
+  }
+
+  private tellFate(what: 'deliver' | 'drop' | 'hold', slot: number, message: Message, cause: string): void {
+    const { node, b, c } = this.queue;
+    const packet = (c[slot] as number) >> FLAG_BITS;
+    this.watch.fate(what, b[slot] as number, node[slot] as number, message, packet, cause);
+  }
 
   private depart(
     link: number,

@@ -18,6 +18,7 @@ import { DOMAIN, type Decisions } from '../decide.ts';
 import { EVENT } from '../events.ts';
 import { type EventQueue } from '../event_queue.ts';
 import { type StoragePlan } from '../plan.ts';
+import { UNWATCHED, type Watch } from '../watch.ts';
 import { type VirtualTime } from './sim_clock.ts';
 
 export const OVERLAY = { none: 0, rot: 1, unreadable: 2, garbage: 3 } as const;
@@ -135,6 +136,7 @@ export interface SimDiskOptions {
   /** Bytes at the beginning with copies of what lies nowhere else. */
   readonly superblockSize: number;
   readonly memory: DiskMemory;
+  readonly watch?: Watch;
 }
 
 export class SimDisk implements Storage, TrueDisk {
@@ -147,6 +149,7 @@ export class SimDisk implements Storage, TrueDisk {
   private readonly node: number;
   private readonly replicaCount: number;
   private readonly superblockSize: number;
+  private readonly watch: Watch;
 
   // Operations in flight, by slot.
   private readonly kinds = new Uint8Array(OPERATIONS).fill(FREE);
@@ -184,6 +187,7 @@ export class SimDisk implements Storage, TrueDisk {
     this.node = options.node;
     this.replicaCount = options.replicaCount;
     this.superblockSize = options.superblockSize;
+    this.watch = options.watch ?? UNWATCHED;
     this.memory = options.memory;
     for (let slot = OPERATIONS - 1; slot >= 0; slot--) {
       this.freeSlots.push(slot);
@@ -271,6 +275,11 @@ export class SimDisk implements Storage, TrueDisk {
       this.freeUndoBefore(this.covers[slot] as number);
     }
     if (failed) this.counters.observe(FAULT.io_error);
+    if (this.watch.observer !== null) {
+      const cause = failed ? 'io_error' : result === STORAGE_RESULT.ok ? '' : 'unreadable';
+      const buffer = this.buffers[slot] as Uint8Array;
+      this.watch.operationEnded(this.node, kind, this.sectors[slot] as number, buffer, cause);
+    }
     this.buffers[slot] = EMPTY;
     return result;
   }
@@ -357,6 +366,9 @@ export class SimDisk implements Storage, TrueDisk {
     if (memory.writing[sector] !== 0) return false; // The write in flight would end it unseen.
     memory.overlay[sector] = overlay;
     memory.overlaySeed[sector] = seed;
+    if (this.watch.observer !== null) {
+      this.watch.sectorHit(this.node, overlay === OVERLAY.rot ? 'bit_rot' : 'latent_sector', sector);
+    }
     return true;
   }
 
@@ -394,6 +406,9 @@ export class SimDisk implements Storage, TrueDisk {
     this.buffers[slot] = buffer;
     this.fails[slot] = 0;
     this.counters.storageOps++;
+    if (this.watch.observer !== null) {
+      this.watch.operationStarted(this.node, kind, offset / SECTOR_SIZE, buffer);
+    }
     if (this.failNext === kind) {
       this.failNext = -1;
       this.fails[slot] = 1;
@@ -548,6 +563,9 @@ export class SimDisk implements Storage, TrueDisk {
       const identity = torn ? key + sector * 2 + 1 : key;
       if (this.decisions.chance(identity, DOMAIN.sectorLost, this.plan.lostPpm)) {
         this.counters.apply(torn ? FAULT.torn_write : FAULT.lost_write);
+        if (this.watch.observer !== null) {
+          this.watch.sectorHit(this.node, torn ? 'torn_write' : 'lost_write', sector);
+        }
         const at = sector * SECTOR_SIZE;
         if ((flags & UNDO.zero) !== 0) {
           memory.image.fill(0, at, at + SECTOR_SIZE);
@@ -581,6 +599,7 @@ export class SimDisk implements Storage, TrueDisk {
         const own = key + sector * 2 + 1;
         if (this.decisions.chance(own, DOMAIN.sectorGarbage, garbagePpm)) {
           this.counters.hit(FAULT.garbage_write);
+          if (this.watch.observer !== null) this.watch.sectorHit(this.node, 'garbage_write', sector);
           memory.touch(sector);
           memory.overlay[sector] = OVERLAY.garbage;
           memory.overlaySeed[sector] = own;
@@ -589,6 +608,9 @@ export class SimDisk implements Storage, TrueDisk {
         const identity = torn ? own : key;
         if (this.decisions.chance(identity, DOMAIN.sectorLost, this.plan.lostPpm)) {
           this.counters.apply(torn ? FAULT.torn_write : FAULT.lost_write);
+          if (this.watch.observer !== null) {
+            this.watch.sectorHit(this.node, torn ? 'torn_write' : 'lost_write', sector);
+          }
           memory.crashed[sector] = torn ? CRASHED.torn : CRASHED.lost;
           continue;
         }
