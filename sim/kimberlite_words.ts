@@ -1,91 +1,20 @@
 /** Kimberlite's messages, operations, timers and the zones of its data file, in words for people. */
 import { HEADER_SIZE, type ClusterConfig } from '../core/constants.ts';
-import { kernelOperationName, resultName } from '../core/kernel/operations.ts';
-import {
-  AT,
-  COMMAND,
-  COMMAND_NAMES,
-  OPERATION,
-  commandOf,
-  operationOf,
-  requestOf,
-} from '../core/message/header.ts';
-import { readU64, type Region } from '../core/message/region.ts';
+import { resultName } from '../core/kernel/operations.ts';
+import { type Region } from '../core/message/region.ts';
 import { zonesOf } from '../core/storage/data_file.ts';
+import { CLIENT_TIMER } from '../core/vsr/client.ts';
+import { Replica } from '../core/vsr/replica.ts';
 import { TIMER } from '../core/vsr/timeouts.ts';
+import { clientState, replicaState } from './kimberlite_state.ts';
+import { messageOp, messageText, operationText } from './message_text.ts';
 import { placeText, sectorPlace } from './sector_place.ts';
+import { type ClientProcess, type NodeProcess } from './system.ts';
 import { type Words } from './words.ts';
+import { SimClient } from './workload/sim_client.ts';
 
-const PROTOCOL_OPERATIONS = new Map<number, string>(
-  Object.entries(OPERATION).map(([name, code]) => [code, name]),
-);
-
-/** `append`, `register`, `operation_77`. */
-function operationText(operation: number): string {
-  return PROTOCOL_OPERATIONS.get(operation) ?? kernelOperationName(operation);
-}
-
-/** Where the op lies that a message is about; commands that are about none are not listed. */
-const OP_AT: ReadonlyMap<number, number> = new Map([
-  [COMMAND.prepare, AT.op],
-  [COMMAND.prepareOk, AT.op],
-  [COMMAND.reply, AT.op],
-  [COMMAND.doViewChange, AT.op],
-  [COMMAND.startView, AT.op],
-  [COMMAND.requestPrepare, AT.op],
-  [COMMAND.nack, AT.op],
-  [COMMAND.commit, AT.commit],
-]);
-
-/** -1: it is about no op. */
-function messageOp(region: Region, at: number): number {
-  const place = OP_AT.get(commandOf(region, at));
-  return place === undefined ? -1 : safe(readU64(region, at + place));
-}
-
-function safe(value: number): number {
-  return Number.isSafeInteger(value) ? value : -1;
-}
-
-function messageText(region: Region, at: number): string {
-  const command = commandOf(region, at);
-  const name = COMMAND_NAMES[command] ?? `command ${command}`;
-  const op = messageOp(region, at);
-  switch (command) {
-    case COMMAND.request:
-    case COMMAND.query:
-      return `${name} ${requestOf(region, at)} ${operationText(operationOf(region, at))}`;
-    case COMMAND.prepare:
-      return `${name} op ${op} ${operationText(operationOf(region, at))}`;
-    case COMMAND.reply:
-      return `${name} ${requestOf(region, at)} op ${op}`;
-    case COMMAND.queryReply:
-      return `${name} ${requestOf(region, at)}`;
-    case COMMAND.commit:
-      return `${name} op ${op}`;
-    case COMMAND.doViewChange:
-      return `${name} log view ${viewLogged(region, at)} head ${op}`;
-    case COMMAND.startView:
-      return `${name} head ${op}`;
-    case COMMAND.requestHeaders:
-      return `${name} ${range(region, at)}`;
-    case COMMAND.headers:
-    case COMMAND.requestBlocks:
-      return `${name} of ${region.fields.getUint16(at + AT.count, true)}`;
-    case COMMAND.block:
-      return `${name} ${safe(readU64(region, at + AT.blockAddress))}`;
-    default:
-      return op === -1 ? name : `${name} op ${op}`;
-  }
-}
-
-function viewLogged(region: Region, at: number): number {
-  return region.fields.getUint32(at + AT.dvcLogView, true);
-}
-
-function range(region: Region, at: number): string {
-  return `ops ${safe(readU64(region, at + AT.opMin))} to ${safe(readU64(region, at + AT.opMax))}`;
-}
+const TIMER_NAMES: readonly string[] = Object.keys(TIMER); // In order of number.
+const CLIENT_TIMER_NAMES: readonly string[] = Object.keys(CLIENT_TIMER);
 
 /** Timers that make a replica leave its view. */
 const LEAVING: ReadonlyMap<number, string> = new Map([
@@ -112,4 +41,8 @@ export const KIMBERLITE_WORDS: Words = Object.freeze({
     return within === 0 && (zone === 'prepare' || zone === 'reply' || zone === 'grid block');
   },
   timeout: (timer: number) => LEAVING.get(timer) ?? null,
+  timer: (timer: number) => TIMER_NAMES[timer] ?? `timer ${timer}`,
+  clientTimer: (timer: number) => CLIENT_TIMER_NAMES[timer] ?? `timer ${timer}`,
+  node: (process: NodeProcess) => (process instanceof Replica ? replicaState(process) : null),
+  client: (client: ClientProcess) => (client instanceof SimClient ? clientState(client) : null),
 });

@@ -189,6 +189,14 @@ export class Processes implements ReplicaObserver {
     this.heldLast[node] = slot;
   }
 
+  /** Slots of the events that wait for a paused node, in order. */
+  heldFor(node: number): number[] {
+    const slots: number[] = [];
+    let slot = this.heldFirst[node] as number;
+    for (; slot !== NONE; slot = this.queue.next[slot] as number) slots.push(slot);
+    return slots;
+  }
+
   private releaseHeld(node: number): void {
     for (let slot = this.takeHeld(node); slot !== NONE; ) {
       const next = this.queue.next[slot] as number;

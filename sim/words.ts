@@ -6,6 +6,8 @@ import { type ClusterConfig } from '../core/constants.ts';
 import { commandOf, opOf, requestOf } from '../core/message/header.ts';
 import { type Region } from '../core/message/region.ts';
 import { SECTOR_SIZE } from '../core/ports.ts';
+import { type StateNode } from './state_node.ts';
+import { type ClientProcess, type NodeProcess } from './system.ts';
 
 export interface Words {
   /**
@@ -25,6 +27,12 @@ export interface Words {
   holdsMessage(config: ClusterConfig, sector: number): boolean;
   /** Why a node gives up its view when this timer fires; null: it does not. */
   timeout(timer: number): string | null;
+  /** Names of the timers of nodes and clients. */
+  timer(timer: number): string;
+  clientTimer(timer: number): string;
+  /** The node's state; null: its plain properties tell it. */
+  node(process: NodeProcess): StateNode | null;
+  client(client: ClientProcess): StateNode | null;
 }
 
 function safe(value: number): number {
@@ -40,4 +48,8 @@ export const PLAIN_WORDS: Words = Object.freeze({
   place: (_: ClusterConfig, sector: number) => `sector ${sector} at ${sector * SECTOR_SIZE}`,
   holdsMessage: () => false,
   timeout: () => null,
+  timer: (timer: number) => `timer ${timer}`,
+  clientTimer: (timer: number) => `timer ${timer}`,
+  node: () => null,
+  client: () => null,
 });

@@ -68,6 +68,8 @@ export class World
   readonly clients: ClientProcess[] = [];
   readonly disks: SimDisk[] = [];
   readonly network: SimNetwork;
+  /** Of replicas, then of clients. */
+  readonly clocks: SimClock[] = [];
   readonly arena: Arena;
   readonly time: VirtualTime = { now: 0 };
 
@@ -76,7 +78,6 @@ export class World
   private readonly queue: EventQueue;
   private readonly pool: MessagePool;
   private readonly decisions: Decisions;
-  private readonly clocks: SimClock[] = [];
   private readonly ports: NetworkPort[] = [];
   private readonly injector: FaultInjector;
   private readonly trace = new Trace();
@@ -243,6 +244,16 @@ export class World
 
   get digestWord(): number {
     return this.trace.word;
+  }
+
+  get phase(): 'faults' | 'heal' | 'ended' {
+    if (this.finished) return 'ended';
+    return this.healedAt === NONE ? 'faults' : 'heal';
+  }
+
+  /** What ended the run, so far. */
+  get violationFound(): SeedViolation | null {
+    return this.violation;
   }
 
   /** 32 hexadecimal digits over all events so far. */

@@ -143,6 +143,11 @@ export class Client {
     return this.status === 'registered' && this.inFlight === null;
   }
 
+  /** The sealed request or query that waits for its reply. Not to be changed or kept. */
+  get openMessage(): Message | null {
+    return this.inFlight;
+  }
+
   /** Finds the cluster's view and opens the session. */
   start(): void {
     assert(this.status === 'created', 'client: started twice');

@@ -28,7 +28,7 @@ export class SimClock implements Clock {
   private readonly time: VirtualTime;
   private readonly queue: EventQueue;
   private readonly node: number;
-  private readonly driftPpm: number;
+  readonly driftPpm: number;
   private offset: number;
   /** Event slot by timer. */
   private slots = new Int32Array(TIMERS).fill(NOT_ARMED);
@@ -72,6 +72,21 @@ export class SimClock implements Clock {
     if (slot === NOT_ARMED) return;
     this.slots[timer] = NOT_ARMED;
     this.queue.cancel(slot);
+  }
+
+  /** The wall clock's distance from true time, its drift left out. */
+  get offsetMicros(): number {
+    return this.offset;
+  }
+
+  /** In order of timer; `due` is null for one that is held back with its paused process. */
+  armed(): { readonly timer: number; readonly due: number | null }[] {
+    const timers: { timer: number; due: number | null }[] = [];
+    this.slots.forEach((slot, timer) => {
+      if (slot === NOT_ARMED) return;
+      timers.push({ timer, due: this.queue.isQueued(slot) ? this.queue.timeOf(slot) : null });
+    });
+    return timers;
   }
 
   // --- For the world ---

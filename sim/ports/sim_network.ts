@@ -269,6 +269,18 @@ export class SimNetwork {
     return (this.cuts[from * this.nodeCount + to] as number) > 0;
   }
 
+  isClogged(from: number, to: number): boolean {
+    return (this.clogs[from * this.nodeCount + to] as number) > 0;
+  }
+
+  /** Event slots of the packets that a clogged link holds, in order. */
+  heldOn(from: number, to: number): number[] {
+    const slots: number[] = [];
+    let slot = this.heldFirst[from * this.nodeCount + to] as number;
+    for (; slot !== -1; slot = this.queue.next[slot] as number) slots.push(slot);
+    return slots;
+  }
+
   /** No more faults: every link joined and released; delays fall to a tenth. */
   heal(): void {
     this.lossPpm = 0;

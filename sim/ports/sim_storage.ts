@@ -22,6 +22,9 @@ import { UNWATCHED, type Watch } from '../watch.ts';
 import { type VirtualTime } from './sim_clock.ts';
 
 export const OVERLAY = { none: 0, rot: 1, unreadable: 2, garbage: 3 } as const;
+/** By overlay, and by mark. */
+export const OVERLAY_WORDS: readonly (string | undefined)[] = [undefined, 'rot', 'unreadable', 'garbage'];
+export const CRASHED_WORDS: readonly (string | undefined)[] = [undefined, 'lost write', 'torn write'];
 export const OPERATION_KIND = { read: 0, write: 1, sync: 2 } as const;
 const SECTOR_WORDS = SECTOR_SIZE / 4;
 const OPERATIONS = 256;
@@ -137,6 +140,16 @@ export interface SimDiskOptions {
   readonly superblockSize: number;
   readonly memory: DiskMemory;
   readonly watch?: Watch;
+}
+
+/** One operation in flight, for people. */
+export interface DiskOperation {
+  readonly slot: number;
+  /** An `OPERATION_KIND`. */
+  readonly kind: number;
+  readonly sector: number;
+  readonly count: number;
+  readonly due: number | null;
 }
 
 export class SimDisk implements Storage, TrueDisk {
@@ -294,6 +307,19 @@ export class SimDisk implements Storage, TrueDisk {
 
   sectorOf(slot: number): number {
     return this.sectors[slot] as number;
+  }
+
+  /** What is in flight, by slot; `due` is null once the disk is done and the process is paused. */
+  operations(): DiskOperation[] {
+    const list: DiskOperation[] = [];
+    this.kinds.forEach((kind, slot) => {
+      if (kind === FREE) return;
+      const event = this.eventSlots[slot] as number;
+      const due = this.queue.isQueued(event) ? this.queue.timeOf(event) : null;
+      const sector = this.sectors[slot] as number;
+      list.push({ slot, kind, sector, count: this.counts[slot] as number, due });
+    });
+    return list;
   }
 
   // --- The truth, for checkers ---

@@ -41,7 +41,7 @@ export class SimClient implements ClientListener, ClientProcess {
   private readonly pool: MessagePool;
   private readonly seed: Seed;
   private readonly counters: Counters;
-  private session: Client;
+  session: Client;
   private sessions = 0;
   /** An operation waits for its answer. */
   waiting = false;
