@@ -18,14 +18,20 @@
 import { createHash } from 'node:crypto';
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { Packr } from 'msgpackr';
+import { tapeProblem, type DecisionTape } from './decision_tape.ts';
 import { msgpackProblem } from './msgpack_walk.ts';
 
-export const BUNDLE_SCHEMA = 1;
+/** 1: without `failure.signature` and `decisions`. 2: this one. */
+export const BUNDLE_SCHEMA = 2;
 export const BUNDLE_LAYOUT = 1;
 export const BUNDLE_HEADER_SIZE = 64;
 /** A plan of 100,000 operations packs into about 1 MiB. */
 export const BUNDLE_FILE_SIZE_MAX = 32 << 20;
 export const BUNDLE_CONTENT_SIZE_MAX = 128 << 20;
+
+export { readDecisions, type Decision, type DecisionTape, type Identity } from './decision_tape.ts';
+export { decisionText } from './decision_text.ts';
+
 const MAGIC = Uint8Array.of(0x89, 0x4b, 0x4d, 0x42, 0x0d, 0x0a, 0x1a, 0x0a);
 
 export type PlainData =
@@ -38,8 +44,10 @@ export type PlainData =
   | { readonly [key: string]: PlainData };
 
 export interface BundleFailure {
-  /** Id of the checker; with the scenario it is the failure's signature. */
+  /** Id of the checker. */
   readonly invariant: string;
+  /** Equal for failures that are the same bug: see sim/search/signature.ts. Null in schema 1. */
+  readonly signature: string | null;
   readonly message: string;
   /** Number of the event at which the checker spoke; the first event is 1. */
   readonly event: number;
@@ -81,6 +89,8 @@ export interface Bundle {
   /** Events of the whole run, the failing one included. */
   readonly events: number;
   readonly digests: BundleDigests;
+  /** What was decided, by identity: see decision_tape.ts. Null in schema 1. */
+  readonly decisions: DecisionTape | null;
 }
 
 export type BundleErrorCode =
@@ -125,14 +135,14 @@ export function encodeBundle(bundle: Bundle): Uint8Array {
 
 /** Throws `BundleError`; never allocates more than the stated limits, whatever the bytes say. */
 export function decodeBundle(bytes: Uint8Array): Bundle {
-  const content = unwrap(bytes);
+  const { content, schema } = unwrap(bytes);
   const problem = msgpackProblem(content);
   if (problem !== null) throw malformed(problem);
-  return parseBundle(packr.unpack(content));
+  return parseBundle(packr.unpack(content), schema);
 }
 
 /** Checks the envelope and returns the decompressed content. */
-function unwrap(bytes: Uint8Array): Uint8Array {
+function unwrap(bytes: Uint8Array): { content: Uint8Array; schema: number } {
   for (let i = 0; i < Math.min(MAGIC.length, bytes.byteLength); i++) {
     if (bytes[i] !== MAGIC[i]) {
       throw new BundleError('not-a-bundle', 'the first bytes are not those of a .kmb bundle');
@@ -198,10 +208,10 @@ function unwrap(bytes: Uint8Array): Uint8Array {
   if (content.byteLength !== contentSize) {
     throw malformed(`decompresses to ${content.byteLength} bytes, it claims ${contentSize}`);
   }
-  return content;
+  return { content, schema };
 }
 
-function parseBundle(value: unknown): Bundle {
+function parseBundle(value: unknown, schema: number): Bundle {
   const bundle = record(value, 'bundle');
   const limits = record(bundle['limits'], 'limits');
   const code = record(bundle['code'], 'code');
@@ -214,6 +224,7 @@ function parseBundle(value: unknown): Bundle {
   const replicas = failure['replicas'];
   if (!Array.isArray(replicas)) throw malformed('"failure.replicas" must be a list');
   const canary = bundle['canary'];
+  const events = count(bundle['events'], 'events');
   return {
     scenario: name(bundle['scenario'], 'scenario'),
     seed: count(bundle['seed'], 'seed'),
@@ -230,17 +241,60 @@ function parseBundle(value: unknown): Bundle {
     },
     failure: {
       invariant: name(failure['invariant'], 'failure.invariant'),
+      signature: schema < 2 ? null : text(failure['signature'], 'failure.signature', 1024),
       message: text(failure['message'], 'failure.message', 64 << 10),
       event: count(failure['event'], 'failure.event'),
       virtualMicros: count(failure['virtualMicros'], 'failure.virtualMicros'),
       replicas: replicas.map((index, i) => count(index, `failure.replicas[${i}]`)),
     },
-    events: count(bundle['events'], 'events'),
+    events,
     digests: { final: name(digests['final'], 'digests.final'), tape: Uint8Array.from(tape) },
+    decisions: schema < 2 ? null : parseDecisions(bundle['decisions'], events),
   };
 }
 
+function parseDecisions(value: unknown, events: number): DecisionTape | null {
+  if (value === null) return null;
+  const tape = record(value, 'decisions');
+  const names = record(tape['names'], 'decisions.names');
+  const words = tape['words'];
+  if (!Array.isArray(words)) throw malformed('"decisions.words" must be a list');
+  const parsed: DecisionTape = {
+    total: count(tape['total'], 'decisions.total'),
+    count: count(tape['count'], 'decisions.count'),
+    identityCount: count(tape['identityCount'], 'decisions.identityCount'),
+    names: {
+      domains: nameList(names['domains'], 'decisions.names.domains'),
+      families: nameList(names['families'], 'decisions.names.families'),
+      commands: nameList(names['commands'], 'decisions.names.commands'),
+      replicaCount: count(names['replicaCount'], 'decisions.names.replicaCount'),
+    },
+    events: column(tape['events'], 'decisions.events'),
+    domains: column(tape['domains'], 'decisions.domains'),
+    values: column(tape['values'], 'decisions.values'),
+    identities: column(tape['identities'], 'decisions.identities'),
+    families: column(tape['families'], 'decisions.families'),
+    words: words.map((word, i) => column(word, `decisions.words[${i}]`)),
+    copies: column(tape['copies'], 'decisions.copies'),
+    parts: column(tape['parts'], 'decisions.parts'),
+  };
+  const problem = tapeProblem(parsed, events);
+  if (problem !== null) throw malformed(`decisions: ${problem}`);
+  return parsed;
+}
+
 // --- Fields ---
+
+function column(value: unknown, field: string): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw malformed(`"${field}" must be bytes`);
+  return Uint8Array.from(value);
+}
+
+/** Names by number; '' where a number is not used. */
+function nameList(value: unknown, field: string): string[] {
+  if (!Array.isArray(value)) throw malformed(`"${field}" must be a list`);
+  return value.map((one, i) => (one === '' ? '' : name(one, `${field}[${i}]`)));
+}
 
 function record(value: unknown, field: string): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

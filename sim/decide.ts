@@ -7,9 +7,12 @@
  * An identity is hashed once into a key (`messageKey`, `storageKey`, ...); each decision about it
  * is a further hash of (key, domain). Integers only: no engine's `Math.log` is involved.
  */
+import { type Identity } from '../bundles/decision_tape.ts';
 import { assert } from '../core/assert.ts';
 import { mix32, type Seed } from '../core/prng.ts';
 import { DecisionTable } from './decision_table.ts';
+import { type DecisionRecorder } from './decision_recorder.ts';
+import { FAMILY } from './identity.ts';
 import { type PinnedDecision } from './plan.ts';
 
 /** What is decided about an identity. The number enters the hash: never reuse one. */
@@ -42,9 +45,32 @@ export const DOMAIN = {
   idle: 26,
   range: 27,
   name: 28,
+  // Draws about an identity of which a chance has the same number in the hash, as it always had.
+  // They have names of their own, so that pinning one leaves the other alone.
+  readOffset: 32 | 22,
+  idleMicros: 32 | 26,
 } as const;
 export type DomainName = keyof typeof DOMAIN;
 const DOMAIN_NAMES = new Map(Object.entries(DOMAIN).map(([name, domain]) => [domain as number, name]));
+/** Bits of a domain that enter the hash. */
+const HASHED = 31;
+/** Domains of yes or no; all others draw a number. */
+const CHANCES: ReadonlySet<number> = new Set([
+  DOMAIN.loss,
+  DOMAIN.duplicate,
+  DOMAIN.corrupt,
+  DOMAIN.sectorLost,
+  DOMAIN.writeTorn,
+  DOMAIN.sectorGarbage,
+  DOMAIN.expected,
+  DOMAIN.idempotent,
+  DOMAIN.reissue,
+  DOMAIN.idle,
+]);
+
+export function isChance(domain: string): boolean {
+  return CHANCES.has(DOMAIN[domain as DomainName]);
+}
 
 /** `ppm * THRESHOLD` compares with a u32. */
 const THRESHOLD = 4294.967296;
@@ -54,8 +80,8 @@ export class Decisions {
   private readonly k1: number;
   /** Overruled decisions; nearly always none. */
   private readonly pins: DecisionTable | null;
-  /** When set: (domain, key) of every chance that came true, in order. What a minimiser works on. */
-  log: number[] | null = null;
+  /** Set from the beginning of a run on, or never: writes down what is decided. */
+  recorder: DecisionRecorder | null = null;
 
   constructor(seed: Seed, pins: readonly PinnedDecision[]) {
     this.k0 = mix32(seed[0] ^ mix32(seed[1] ^ 0x2545f491));
@@ -72,32 +98,56 @@ export class Decisions {
     h = round(h, d);
     h = round(h, e);
     h = round(h, f);
-    return mix32(h ^ this.k1);
+    const key = mix32(h ^ this.k1);
+    if (this.recorder !== null) this.recorder.made(key, kind, a, b, c, d, e, f);
+    return key;
+  }
+
+  /** Of the same kind of thing over and over (a message sent again) each copy is its own identity. */
+  copy(key: number, number: number): number {
+    const copy = this.bits(key + number, FAMILY.message);
+    if (this.recorder !== null) this.recorder.copied(copy, key, number);
+    return copy;
+  }
+
+  /** A numbered part of a thing: one sector of a write, one event of an append. 0 is the whole. */
+  part(key: number, number: number): number {
+    if (this.recorder !== null && number !== 0) this.recorder.parted(key + number, key, number);
+    return key + number;
+  }
+
+  /** The key of an identity that a tape holds. */
+  keyOf({ family, words, copy, part }: Identity): number {
+    const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = words;
+    if (family === FAMILY.plan) return a;
+    const whole = this.key(family, a, b, c, d, e, f);
+    return (copy === null ? whole : this.copy(whole, copy)) + part;
   }
 
   /** 32 fresh bits about this identity, unsigned. */
   bits(key: number, domain: number): number {
-    return mix32(key + Math.imul(domain, 0x9e3779b1)) >>> 0;
+    return mix32(key + Math.imul(domain & HASHED, 0x9e3779b1)) >>> 0;
   }
 
   /** True with a probability of `ppm` in a million. */
   chance(key: number, domain: number, ppm: number): boolean {
-    if (this.pins !== null) {
-      const pin = this.pins.find(domain, key);
-      if (pin >= 0) return this.pins.valueAt(pin) !== 0;
+    const pin = this.pins === null ? -1 : this.pins.find(domain, key);
+    if (pin >= 0 && this.pins !== null) {
+      if (this.pins.valueAt(pin) === 0) return false;
+    } else if (ppm <= 0 || this.bits(key, domain) >= ppm * THRESHOLD) {
+      return false;
     }
-    if (ppm <= 0 || this.bits(key, domain) >= ppm * THRESHOLD) return false;
-    if (this.log !== null) this.log.push(domain, key >>> 0);
+    if (this.recorder !== null) this.recorder.decide(domain, key, 1);
     return true;
   }
 
   /** Uniform in 0..bound-1. */
   below(key: number, domain: number, bound: number): number {
-    if (this.pins !== null) {
-      const pin = this.pins.find(domain, key);
-      if (pin >= 0) return Math.min(this.pins.valueAt(pin), bound - 1);
-    }
-    return Math.floor((this.bits(key, domain) / 4_294_967_296) * bound);
+    let value = this.pinned(key, domain);
+    if (value >= 0) value = Math.min(value, bound - 1);
+    else value = Math.floor((this.bits(key, domain) / 4_294_967_296) * bound);
+    if (this.recorder !== null) this.recorder.decide(domain, key, value);
+    return value;
   }
 
   /** Uniform in min..max, both included. */
@@ -107,23 +157,30 @@ export class Decisions {
 
   /** Exponential with this mean, in whole units, at most about 7.6 times the mean. */
   exponential(key: number, domain: number, mean: number): number {
-    if (this.pins !== null) {
-      const pin = this.pins.find(domain, key);
-      if (pin >= 0) return this.pins.valueAt(pin);
+    let value = this.pinned(key, domain);
+    if (value < 0) {
+      const quantile = EXPONENTIAL[this.bits(key, domain) >>> 22] as number;
+      value = Math.floor((mean * quantile) / EXPONENTIAL_UNIT);
     }
-    const quantile = EXPONENTIAL[this.bits(key, domain) >>> 22] as number;
-    return Math.floor((mean * quantile) / EXPONENTIAL_UNIT);
+    if (this.recorder !== null) this.recorder.decide(domain, key, value);
+    return value;
   }
 
-  /** The log as decisions that force the same again; give one the value 0 to veto it. */
+  /** What the recorder saw come true, as decisions that force the same; the value 0 vetoes one. */
   taken(): PinnedDecision[] {
-    const log = this.log ?? [];
     const taken: PinnedDecision[] = [];
-    for (let i = 0; i < log.length; i += 2) {
-      const domain = DOMAIN_NAMES.get(log[i] as number) as string;
-      taken.push({ domain, key: log[i + 1] as number, value: 1 });
-    }
+    this.recorder?.forEach((domain, key) => {
+      if (!CHANCES.has(domain)) return;
+      taken.push({ domain: DOMAIN_NAMES.get(domain) as string, key, value: 1 });
+    });
     return taken;
+  }
+
+  /** The value that a pin gives to a draw; -1: none. */
+  private pinned(key: number, domain: number): number {
+    if (this.pins === null) return -1;
+    const pin = this.pins.find(domain, key);
+    return pin < 0 ? -1 : this.pins.valueAt(pin);
   }
 }
 

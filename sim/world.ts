@@ -6,6 +6,7 @@
  * Checkers see every fact as it happens; the first violation ends the run after its event. The
  * whole world is plain state (see snapshot.ts): it can be saved after any event and continued.
  */
+import { packDecisions, type DecisionTape } from '../bundles/decision_tape.ts';
 import { type PlainData } from '../bundles/format.ts';
 import { ReplicaFatal } from '../core/assert.ts';
 import { type ClusterConfig } from '../core/constants.ts';
@@ -19,9 +20,11 @@ import { CheckerSuite } from '../invariants/suite.ts';
 import { type Arena } from './arena.ts';
 import { Counters, FAULT } from './counters.ts';
 import { DOMAIN, Decisions } from './decide.ts';
+import { DecisionRecorder } from './decision_recorder.ts';
 import { EVENT } from './events.ts';
 import { type EventQueue } from './event_queue.ts';
 import { FaultInjector } from './faults/injector.ts';
+import { FAMILY, decisionNames } from './identity.ts';
 import { Processes } from './processes.ts';
 import { type PinnedDecision, type Plan } from './plan.ts';
 import { SimClock, type VirtualTime } from './ports/sim_clock.ts';
@@ -41,7 +44,6 @@ const SETTLE_MICROS = 50_000;
 const SETTLED_MICROS = 1_000_000;
 /** Clients begin within this time of each other. */
 const START_SPREAD_MICROS = 20_000;
-const KEY_FAMILY = 7;
 const NONE = -1;
 
 export interface WorldOptions {
@@ -50,7 +52,7 @@ export interface WorldOptions {
   /** Left out: those of the arena's system. */
   readonly checkers?: readonly CheckerEntry[];
   readonly limits?: SeedLimits;
-  /** Keep a list of the decisions that came true: `decisionsTaken`. */
+  /** Write down what is decided: `decisionsTaken`, `decisionTape`. */
   readonly recordDecisions?: boolean;
 }
 
@@ -112,7 +114,9 @@ export class World
     const nodes = this.replicaCount + this.clientCount;
     this.holder = nodes + 1;
     this.decisions = new Decisions(plan.seedWords, plan.decisions);
-    if (options.recordDecisions === true) this.decisions.log = [];
+    if (options.recordDecisions === true) {
+      this.decisions.recorder = new DecisionRecorder(this.counters);
+    }
     this.probesBefore = probeHits(plan.gates);
     this.watch = new Watch({
       time: this.time,
@@ -219,7 +223,7 @@ export class World
     for (let client = 0; client < this.clientCount; client++) {
       if (this.isAbsent(client)) continue;
       const node = this.replicaCount + client;
-      const key = this.decisions.key(KEY_FAMILY, node, 0, 0, 0, 0, 0);
+      const key = this.decisions.key(FAMILY.process, node, 0, 0, 0, 0, 0);
       const at = 1 + this.decisions.below(key, DOMAIN.think, START_SPREAD_MICROS);
       this.queue.push(at, EVENT.clientStart, node, 0, 0, 0);
     }
@@ -273,6 +277,13 @@ export class World
   /** What was lost, torn, duplicated, issued again..., by identity. Needs `recordDecisions`. */
   decisionsTaken(): readonly PinnedDecision[] {
     return this.decisions.taken();
+  }
+
+  /** All that was decided, as bundles hold it; null without `recordDecisions`. */
+  decisionTape(): DecisionTape | null {
+    const { recorder } = this.decisions;
+    if (recorder === null) return null;
+    return packDecisions(recorder.columns(), recorder.total, decisionNames(DOMAIN, this.replicaCount));
   }
 
   /** Runs the next event; false when there is none, and nothing happened. */
@@ -436,7 +447,7 @@ export class World
     disk.writeStarted = false;
     disk.crashOnWrite = false;
     const { writeMinMicros, writeMeanMicros } = this.thePlan.storage;
-    const key = this.decisions.key(KEY_FAMILY, node, this.processes.starts[node] as number, 1, 0, 0, 0);
+    const key = this.decisions.key(FAMILY.process, node, this.processes.starts[node] as number, 1, 0, 0, 0);
     const span = writeMinMicros + writeMeanMicros + 1;
     const delay = 1 + this.decisions.below(key, DOMAIN.crashDelay, span);
     const down = this.injector.downMicros[node] as number;

@@ -7,9 +7,10 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
-import { decodeBundle, encodeBundle, type Bundle } from '../bundles/format.ts';
-import { findCanary, findScenario, startBundle, startRun } from '../cli/vopr/catalogue.ts';
-import { record, runToEnd } from '../sim/search/seed_run.ts';
+import { decodeBundle, type Bundle } from '../bundles/format.ts';
+import { findCanary, findScenario, recordRun, startBundle } from '../cli/vopr/catalogue.ts';
+import { makePlan } from '../sim/plan.ts';
+import { runToEnd } from '../sim/search/seed_run.ts';
 import { PROJECT_ROOT } from './source_scanner.ts';
 
 const FOLDER = join(PROJECT_ROOT, 'bundles', 'regression');
@@ -35,23 +36,14 @@ suite('regression bundles', () => {
   test('a bundle of a run that fails is told from one that passes', () => {
     const canary = findCanary('commit-before-quorum');
     const limits = { events: null, micros: null };
-    const run = startRun({ scenario: findScenario(canary.scenario), seed: 1, canary, limits });
-    const plan = run.plan();
-    const { result, digests } = record(run);
-    assert.ok(result.violation !== null);
-    const bundle = decodeBundle(
-      encodeBundle({
-        scenario: canary.scenario,
-        seed: 1,
-        canary: canary.name,
-        limits,
-        plan,
-        code: { version: '0', commit: 'unknown', node: process.version },
-        failure: result.violation,
-        events: result.events,
-        digests,
-      }),
-    );
+    const { bytes } = recordRun({
+      plan: makePlan(findScenario(canary.scenario), 1),
+      canary: canary.name,
+      limits,
+      code: { version: '0', commit: 'unknown', node: process.version },
+    });
+    assert.ok(bytes !== null);
+    const bundle = decodeBundle(bytes);
     assert.equal(problemOf(bundle), null);
     assert.match(problemOf({ ...bundle, canary: 'double-apply' }) ?? '', /is not caught by acked_durability/);
   });

@@ -2,7 +2,7 @@
  * What `vopr` knows by name: scenarios, checkers, canaries; and how a name and a seed, or a bundle,
  * become a run.
  */
-import { type Bundle, type PlainData } from '../../bundles/format.ts';
+import { encodeBundle, type Bundle, type PlainData } from '../../bundles/format.ts';
 import { CANARY } from '../../core/canary.ts';
 import { CHECKERS } from '../../invariants/registry.ts';
 import { SCENARIOS, SCENARIO_NAMES, findScenario as scenarioNamed } from '../../scenarios/registry.ts';
@@ -10,8 +10,9 @@ import { type Scenario } from '../../scenarios/scenario.ts';
 import { CANARIES, CANARY_NAMES, findCanary as canaryNamed, type Canary } from '../../sim/canaries.ts';
 import { makePlan } from '../../sim/plan.ts';
 import { planFrom, planProblem } from '../../sim/plan_check.ts';
+import { recordBundle, type BundleRequest } from '../../sim/search/record_bundle.ts';
 import { WorldPlaces } from '../../sim/search/run_seed.ts';
-import { type SeedLimits } from '../../sim/search/seed_result.ts';
+import { type SeedLimits, type SeedResult } from '../../sim/search/seed_result.ts';
 import { type SeedRun } from '../../sim/search/seed_run.ts';
 import { type World } from '../../sim/world.ts';
 import { unknownName } from '../unknown_name.ts';
@@ -49,6 +50,12 @@ export interface SeedRequest {
 export function startRun({ scenario, seed, canary, limits }: SeedRequest, place = 0): SeedRun {
   const plan = makePlan(scenario, seed);
   return asRun(places.start({ plan, canary: canary?.id ?? CANARY.none, limits }, place));
+}
+
+/** Runs the plan again, in the first place, and encodes its bundle; null when it did not fail. */
+export function recordRun(request: BundleRequest): { result: SeedResult; bytes: Uint8Array | null } {
+  const { result, bundle } = recordBundle(places, request);
+  return { result, bytes: bundle === null ? null : encodeBundle(bundle) };
 }
 
 /** From the bundle's own plan. Throws UsageError when that is none. */

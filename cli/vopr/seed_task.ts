@@ -4,11 +4,12 @@
  * a bundle.
  */
 import { type MessagePort } from 'node:worker_threads';
-import { encodeBundle, type BundleCode } from '../../bundles/format.ts';
+import { type BundleCode } from '../../bundles/format.ts';
+import { makePlan } from '../../sim/plan.ts';
 import { seedAt, type SeedRange } from '../../sim/search/campaign.ts';
 import { type SeedLimits, type SeedResult } from '../../sim/search/seed_result.ts';
-import { record, runInLockStep, runToEnd, type SeedRun } from '../../sim/search/seed_run.ts';
-import { findCanary, findScenario, startRun } from './catalogue.ts';
+import { runInLockStep, runToEnd, type SeedRun } from '../../sim/search/seed_run.ts';
+import { findCanary, findScenario, recordRun, startRun } from './catalogue.ts';
 
 /** What to run; the same for all batches of a campaign. */
 export interface SeedTask {
@@ -57,20 +58,14 @@ export function runSeedOfTask(task: SeedTask, position: number): SeedAnswer {
   const result = task.checkDeterminism ? runInLockStep(start(0), start(1)) : runToEnd(start());
   if (result.violation === null || !task.bundles) return { position, result, bundle: null, last: false };
 
-  const run = start();
-  const recording = record(run);
-  const bundle = encodeBundle({
-    scenario: task.scenario,
-    seed,
+  const { bytes } = recordRun({
+    plan: makePlan(scenario, seed),
     canary: task.canary,
     limits: task.limits,
-    plan: run.plan(),
     code: task.code,
-    failure: result.violation,
-    events: result.events,
-    digests: recording.digests,
+    failure: result.violation, // Of two runs in lock step, one alone shows no departure.
   });
-  return { position, result, bundle, last: false };
+  return { position, result, bundle: bytes, last: false };
 }
 
 /** Answers batches until the thread is ended. */

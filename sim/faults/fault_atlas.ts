@@ -14,6 +14,7 @@ import { SUPERBLOCK_COPIES, quorumsOf, type ClusterConfig } from '../../core/con
 import { SECTOR_SIZE } from '../../core/ports.ts';
 import { type Zones } from '../../core/storage/data_file.ts';
 import { DOMAIN, type Decisions } from '../decide.ts';
+import { FAMILY } from '../identity.ts';
 import { type SimDisk } from '../ports/sim_storage.ts';
 import { type Atlas } from '../system.ts';
 
@@ -29,7 +30,6 @@ const STRUCK = [
   ZONE.grid,
   ZONE.grid,
 ] as const;
-const KEY_FAMILY = 4;
 /** Where a fault may land when its first choice of zone holds nothing that can be hit. */
 const ATTEMPTS = 8;
 
@@ -66,7 +66,7 @@ export class FaultAtlas implements Atlas {
     if (zone === ZONE.superblock) return true; // Judged by the disk's state, in `plant`.
     if (this.replicaCount === 1) return false;
     if (zone === ZONE.grid && this.replicaCount <= 2) return false;
-    const key = this.decisions.key(KEY_FAMILY, zone, index, 0, 0, 0, 0);
+    const key = this.decisions.key(FAMILY.chunk, zone, index, 0, 0, 0, 0);
     const first = this.decisions.bits(key, DOMAIN.atlas) % this.replicaCount;
     return (replica - first + this.replicaCount) % this.replicaCount < this.faultyMax;
   }

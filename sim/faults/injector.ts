@@ -7,6 +7,7 @@ import { FAULT, type Counters } from '../counters.ts';
 import { DOMAIN, type Decisions } from '../decide.ts';
 import { EVENT } from '../events.ts';
 import { type EventQueue } from '../event_queue.ts';
+import { FAMILY } from '../identity.ts';
 import { type FaultClass } from '../plan.ts';
 import { type SimClock } from '../ports/sim_clock.ts';
 import { type SimNetwork } from '../ports/sim_network.ts';
@@ -16,7 +17,6 @@ import { type Atlas } from '../system.ts';
 import { type Watch } from '../watch.ts';
 import { NODE, type FaultEvent } from './schedule.ts';
 
-const KEY_FAMILY = 6;
 /** A crash during a write happens without one when the node writes nothing for this long. */
 const WRITE_WAIT_MICROS = 500_000;
 
@@ -240,7 +240,7 @@ export class FaultInjector {
     if (node === NODE.primary) return primary;
     if (node === NODE.nextPrimary) return (primary + 1) % processes.replicaCount;
     if (processes.replicaCount === 1) return 0;
-    const key = this.decisions.key(KEY_FAMILY, index, 0, 0, 0, 0, 0);
+    const key = this.decisions.key(FAMILY.fault, index, 0, 0, 0, 0, 0);
     const step = 1 + this.decisions.below(key, DOMAIN.backup, processes.replicaCount - 1);
     return (primary + step) % processes.replicaCount;
   }

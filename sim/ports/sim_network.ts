@@ -17,6 +17,7 @@ import { FAULT, type Counters } from '../counters.ts';
 import { DOMAIN, type Decisions } from '../decide.ts';
 import { EVENT } from '../events.ts';
 import { type EventQueue } from '../event_queue.ts';
+import { FAMILY } from '../identity.ts';
 import { type NetworkPlan } from '../plan.ts';
 import { UNWATCHED, type Watch } from '../watch.ts';
 import { type VirtualTime } from './sim_clock.ts';
@@ -29,8 +30,6 @@ const FLAG_BITS = 2;
 const IDENTITIES = 1 << 14;
 /** Fewer free messages than this in the pool: packets are lost instead of the run. */
 const POOL_RESERVE = 192;
-const KEY_FAMILY = 1;
-const LINK_FAMILY = 2;
 
 export interface NetworkHost {
   /** True while the node's process runs. */
@@ -121,7 +120,7 @@ export class SimNetwork {
     this.delayMin = new Float64Array(links);
     this.linkPercent = new Uint16Array(links);
     for (let link = 0; link < links; link++) {
-      const key = options.decisions.key(LINK_FAMILY, link, nodeCount, 0, 0, 0, 0);
+      const key = options.decisions.key(FAMILY.link, link, nodeCount, 0, 0, 0, 0);
       const spread = plan.linkSpreadPercent;
       const percent = options.decisions.between(key, DOMAIN.linkFactor, 100 - spread, 100 + spread);
       this.linkPercent[link] = percent;
@@ -343,7 +342,8 @@ export class SimNetwork {
     for (let i = 0; i < end; i++) copy.words[i] = message.words[i] as number;
     const flips = 1 + (this.decisions.bits(key, DOMAIN.corruptBits) & 7);
     for (let i = 0; i < flips; i++) {
-      const bit = this.decisions.below(key + i + 1, DOMAIN.corruptBits, size * 8);
+      const part = this.decisions.part(key, i + 1);
+      const bit = this.decisions.below(part, DOMAIN.corruptBits, size * 8);
       copy.bytes[bit >> 3] = (copy.bytes[bit >> 3] as number) ^ (1 << (bit & 7));
     }
     return copy;
@@ -368,7 +368,7 @@ export class SimNetwork {
     else if (command === COMMAND.ping || command === COMMAND.pong) about = 0;
     if (command === COMMAND.pingClient || command === COMMAND.pongClient) detail = 0;
     const identity = this.decisions.key(
-      KEY_FAMILY,
+      FAMILY.message,
       (from << 16) | (to << 8) | command,
       words[AT.view >> 2] as number,
       about,
@@ -382,7 +382,7 @@ export class SimNetwork {
     const fresh = this.identityKeys[at] === 0;
     this.identityKeys[at] = identity;
     this.identityCounts[at] = fresh ? 0 : (this.identityCounts[at] as number) + 1;
-    return this.decisions.bits(identity + (this.identityCounts[at] as number), KEY_FAMILY);
+    return this.decisions.copy(identity, this.identityCounts[at] as number);
   }
 
   private hold(link: number, slot: number): void {

@@ -17,6 +17,7 @@ import { FAULT, type Counters } from '../counters.ts';
 import { DOMAIN, type Decisions } from '../decide.ts';
 import { EVENT } from '../events.ts';
 import { type EventQueue } from '../event_queue.ts';
+import { FAMILY } from '../identity.ts';
 import { type StoragePlan } from '../plan.ts';
 import { UNWATCHED, type Watch } from '../watch.ts';
 import { type VirtualTime } from './sim_clock.ts';
@@ -29,7 +30,6 @@ export const OPERATION_KIND = { read: 0, write: 1, sync: 2 } as const;
 const SECTOR_WORDS = SECTOR_SIZE / 4;
 const OPERATIONS = 256;
 const UNDO_SECTORS = 128;
-const KEY_FAMILY = 3;
 const FREE = 255;
 const EMPTY = new Uint8Array(0);
 
@@ -445,7 +445,7 @@ export class SimDisk implements Storage, TrueDisk {
   }
 
   private key(kind: number, a: number, b: number): number {
-    return this.decisions.key(KEY_FAMILY, this.node, kind, a, b, 0, 0);
+    return this.decisions.key(FAMILY.storage, this.node, kind, a, b, 0, 0);
   }
 
   private schedule(slot: number, key: number, min: number, mean: number): void {
@@ -586,7 +586,7 @@ export class SimDisk implements Storage, TrueDisk {
       const torn = (flags & UNDO.torn) !== 0 && sector >= wholeBefore;
       this.counters.attempt(FAULT.lost_write);
       // Untorn writes live or die as a whole: one decision for all their sectors.
-      const identity = torn ? key + sector * 2 + 1 : key;
+      const identity = torn ? this.decisions.part(key, sector * 2 + 1) : key;
       if (this.decisions.chance(identity, DOMAIN.sectorLost, this.plan.lostPpm)) {
         this.counters.apply(torn ? FAULT.torn_write : FAULT.lost_write);
         if (this.watch.observer !== null) {
@@ -622,7 +622,7 @@ export class SimDisk implements Storage, TrueDisk {
       for (let i = 0; i < count; i++) {
         const sector = first + i;
         this.counters.attempt(FAULT.lost_write);
-        const own = key + sector * 2 + 1;
+        const own = this.decisions.part(key, sector * 2 + 1);
         if (this.decisions.chance(own, DOMAIN.sectorGarbage, garbagePpm)) {
           this.counters.hit(FAULT.garbage_write);
           if (this.watch.observer !== null) this.watch.sectorHit(this.node, 'garbage_write', sector);

@@ -19,6 +19,8 @@ export interface RunRequest {
   readonly limits: SeedLimits;
   /** Left out: all of the system's. */
   readonly checkers?: readonly CheckerEntry[];
+  /** See `WorldOptions`. */
+  readonly recordDecisions?: boolean;
 }
 
 /** Places in which worlds stand; each holds its memory from run to run. */
@@ -28,7 +30,7 @@ export class WorldPlaces {
 
   /** A world at its beginning. It takes the place of the one that stood there. */
   start(request: RunRequest, place = 0): World {
-    const { plan, limits, checkers } = request;
+    const { plan, limits, checkers, recordDecisions = false } = request;
     const system = systemOf(plan);
     const key = `${place} ${system.name} ${plan.config.checksumAlgorithm}`;
     let arena = this.arenas.get(key);
@@ -37,6 +39,7 @@ export class WorldPlaces {
       this.arenas.set(key, arena);
     }
     armCanary(request.canary);
-    return new World({ plan, arena, limits, ...(checkers === undefined ? {} : { checkers }) });
+    const own = checkers === undefined ? {} : { checkers };
+    return new World({ plan, arena, limits, recordDecisions, ...own });
   }
 }

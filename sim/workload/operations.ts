@@ -27,9 +27,9 @@ import { readU64, regionOf, type Region } from '../../core/message/region.ts';
 import { EVENT_ID_SIZE, writeEventId } from '../../invariants/invariant.ts';
 import { type Counters } from '../counters.ts';
 import { DOMAIN, choose, type Decisions } from '../decide.ts';
+import { FAMILY } from '../identity.ts';
 import { type WorkloadPlan } from '../plan.ts';
 
-const KEY_FAMILY = 5;
 const KIND = {
   append: 0,
   read: 1,
@@ -139,7 +139,7 @@ export class Operations {
       if (this.plan.omitted.includes(this.client * OMITTED_STRIDE + index)) continue;
       if (this.weightTotal === 0) return false;
       this.reissues = 0;
-      this.key = this.decisions.key(KEY_FAMILY, this.client, index, 0, 0, 0, 0);
+      this.key = this.decisions.key(FAMILY.operation, this.client, index, 0, 0, 0, 0);
       this.compose(choose(this.weights, this.below(DOMAIN.operation, this.weightTotal)));
       return true;
     }
@@ -151,7 +151,7 @@ export class Operations {
     const { plan, decisions, key } = this;
     if (this.setupDone < this.setup.length) return 0; // The others wait for these streams.
     if (decisions.chance(key, DOMAIN.idle, plan.idlePpm)) {
-      return decisions.between(key, DOMAIN.idle, plan.idleMicros[0], plan.idleMicros[1]);
+      return decisions.between(key, DOMAIN.idleMicros, plan.idleMicros[0], plan.idleMicros[1]);
     }
     return decisions.between(key, DOMAIN.think, plan.thinkMicros[0], plan.thinkMicros[1]);
   }
@@ -193,7 +193,7 @@ export class Operations {
     const tenant = this.setup[this.setupDone] as number;
     const local = this.setup[this.setupDone + 1] as number;
     this.setupDone += 2;
-    this.key = this.decisions.key(KEY_FAMILY, this.client, tenant, local, 1, 0, 0);
+    this.key = this.decisions.key(FAMILY.operation, this.client, tenant, local, 1, 0, 0);
     if (local === 0) {
       this.take(KERNEL.createTenant, encodeCreateTenant(tenant, `tenant_${tenant}`));
     } else {
@@ -263,7 +263,7 @@ export class Operations {
     let end: number = BODY.events;
     for (let i = 0; i < count; i++) {
       const [sizeMin, sizeMax] = plan.payloadBytes;
-      const drawn = decisions.between(key + i, DOMAIN.payload, sizeMin, sizeMax);
+      const drawn = decisions.between(decisions.part(key, i), DOMAIN.payload, sizeMin, sizeMax);
       const size = Math.min(Math.max(EVENT_ID_SIZE, drawn), this.payloadMax);
       if (eventEnd(end, size) > body.bytes.byteLength) break;
       const at = addEvent(body, 0, end, size);
@@ -283,7 +283,7 @@ export class Operations {
     const known = this.lengths[this.place] as number;
     if (known === UNKNOWN) return ANY_OFFSET;
     if (decisions.chance(key, DOMAIN.expected, plan.expectedExactPpm)) return known;
-    if (known > 0 && decisions.chance(key + 1, DOMAIN.expected, plan.expectedStalePpm)) {
+    if (known > 0 && decisions.chance(decisions.part(key, 1), DOMAIN.expected, plan.expectedStalePpm)) {
       return this.below(DOMAIN.range, known);
     }
     return ANY_OFFSET;
@@ -303,7 +303,7 @@ export class Operations {
     const known = this.lengths[this.place] as number;
     // Half of the reads follow the tail, where staleness would show; the rest go anywhere.
     const tail = this.below(DOMAIN.range, 2) === 0;
-    const offset = known <= 0 ? 0 : this.below(DOMAIN.expected, known + 1);
+    const offset = known <= 0 ? 0 : this.below(DOMAIN.readOffset, known + 1);
     const from = tail ? Math.max(0, known - 4) : offset;
     const tenant = tenantOfStream(stream);
     const events = 1 + this.below(DOMAIN.eventCount, READ_EVENTS_MAX);

@@ -12,8 +12,31 @@ import {
   encodeBundle,
   type Bundle,
   type BundleErrorCode,
+  type DecisionTape,
 } from '../../bundles/format.ts';
+import { packDecisions } from '../../bundles/decision_tape.ts';
 import { msgpackProblem } from '../../bundles/msgpack_walk.ts';
+
+/** Two decisions about one message, one about a sector. */
+const DECISIONS: DecisionTape = packDecisions(
+  {
+    events: Uint32Array.of(0, 3, 4_000),
+    domains: Uint8Array.of(1, 2, 1),
+    values: Float64Array.of(1, 12_345, 1),
+    identities: Uint32Array.of(0, 0, 1),
+    families: Uint8Array.of(1, 3),
+    words: [1, 2, 3, 4, 5, 6].map((word) => Uint32Array.of(word, 0xffff_ffff - word)),
+    copies: Uint32Array.of(8, 0),
+    parts: Uint32Array.of(0, 81),
+  },
+  3,
+  {
+    domains: ['', 'loss', 'delay'],
+    families: ['plan', 'message', '', 'storage'],
+    commands: ['reserved', 'ping'],
+    replicaCount: 3,
+  },
+);
 
 const BUNDLE: Bundle = {
   scenario: 'combined',
@@ -35,6 +58,7 @@ const BUNDLE: Bundle = {
   code: { version: '0.1.0', commit: 'faccfb7-dirty', node: 'v24.21.0' },
   failure: {
     invariant: 'agreement',
+    signature: 'agreement',
     message: 'op 7: replica 0 committed 12ab, replica 2 committed 98fe',
     event: 4_211,
     virtualMicros: 3_201_442,
@@ -42,6 +66,7 @@ const BUNDLE: Bundle = {
   },
   events: 4_211,
   digests: { final: '00112233', tape: Uint8Array.of(1, 0, 2, 0, 255, 255) },
+  decisions: DECISIONS,
 };
 
 function refused(bytes: Uint8Array, code: BundleErrorCode, words: RegExp): void {
@@ -81,6 +106,21 @@ test('bundle: what was encoded is decoded, byte for byte the same each time', ()
   assert.deepEqual(decodeBundle(bytes), BUNDLE);
   assert.deepEqual(encodeBundle(BUNDLE), bytes);
   assert.deepEqual(decodeBundle(encodeBundle({ ...BUNDLE, canary: null })).canary, null);
+  assert.deepEqual(decodeBundle(encodeBundle({ ...BUNDLE, decisions: null })).decisions, null);
+});
+
+test('bundle: one of schema 1 opens, without a tape of decisions and without a signature', () => {
+  const { decisions: _, ...old } = BUNDLE;
+  const { signature: __, ...failure } = BUNDLE.failure;
+  const bytes = envelope(packr.pack({ ...old, failure }));
+  bytes[10] = 1;
+  const opened = decodeBundle(sealed(bytes));
+  assert.deepEqual(opened, {
+    ...BUNDLE,
+    failure: { ...BUNDLE.failure, signature: null },
+    decisions: null,
+  });
+  refused(envelope(packr.pack({ ...old, failure })), 'malformed', /"failure.signature" must be text/);
 });
 
 test('bundle: cut anywhere, it is called truncated', () => {
@@ -107,10 +147,10 @@ test('bundle: other files, newer versions and trailing bytes have their own reas
   refused(new TextEncoder().encode('# README'), 'not-a-bundle', /first bytes/);
   const layout = bytes.slice();
   layout[8] = 2;
-  refused(layout, 'newer-version', /layout 2, schema 1; this version reads up to layout 1/);
+  refused(layout, 'newer-version', /layout 2, schema 2; this version reads up to layout 1, schema 2/);
   const schema = bytes.slice();
   schema[11] = 3;
-  refused(sealed(schema), 'newer-version', /schema 769/);
+  refused(sealed(schema), 'newer-version', /schema 770/);
   const longer = new Uint8Array(bytes.byteLength + 5);
   longer.set(bytes);
   refused(longer, 'malformed', /5 bytes follow the end/);
@@ -191,6 +231,28 @@ test('bundle: every field is checked, and named when it is wrong', () => {
     [{ failure: { ...BUNDLE.failure, message: 'x'.repeat(70_000) } }, /"failure.message" has 70000/],
     [{ digests: { final: 'a', tape: Uint8Array.of(1) } }, /"digests.tape"/],
     [{ digests: { final: 'a', tape: 'text' } }, /"digests.tape"/],
+    [{ failure: { ...BUNDLE.failure, signature: 7 } }, /"failure.signature" must be text/],
+    [{ decisions: 7 }, /"decisions" must be a map/],
+    [{ decisions: { ...DECISIONS, total: 2 } }, /less decisions in all than on the tape/],
+    [{ decisions: { ...DECISIONS, count: 2 } }, /"domains" is not one byte a decision/],
+    [{ decisions: { ...DECISIONS, count: 2 ** 30 } }, /claims 1073741824 decisions/],
+    [{ decisions: { ...DECISIONS, identityCount: 3 } }, /"families" is not one byte an identity/],
+    [{ decisions: { ...DECISIONS, domains: Uint8Array.of(1, 2, 3) } }, /domain 3 has no name/],
+    [{ decisions: { ...DECISIONS, domains: Uint8Array.of(0, 2, 1) } }, /domain 0 has no name/],
+    [{ decisions: { ...DECISIONS, events: Uint8Array.of(0, 3) } }, /"events" is not one number/],
+    [{ decisions: { ...DECISIONS, events: Uint8Array.of(0, 3, 0x80) } }, /"events" is not one number/],
+    [{ decisions: { ...DECISIONS, events: Uint8Array.of(0, 3, 3, 0) } }, /"events" is not one number/],
+    [{ decisions: { ...DECISIONS, values: new Uint8Array(9).fill(0xff) } }, /"values" is not one/],
+    [{ decisions: { ...DECISIONS, identities: Uint8Array.of(1, 1, 0) } }, /names one that is not there/],
+    [{ decisions: { ...DECISIONS, identities: Uint8Array.of(0, 1, 1) } }, /names one that is not there/],
+    [{ decisions: { ...DECISIONS, words: DECISIONS.words.slice(1) } }, /"words" must be 6 columns/],
+    [{ decisions: { ...DECISIONS, words: [...DECISIONS.words.slice(1), 'x'] } }, /"decisions.words\[5\]"/],
+    [{ decisions: { ...DECISIONS, copies: Uint8Array.of(8) } }, /"copies" or "parts"/],
+    [{ events: 3_999 }, /a decision at event 4000 of 3999/],
+    [
+      { decisions: { ...DECISIONS, names: { ...DECISIONS.names, domains: ['', 'a\u001b', 'b'] } } },
+      /"decisions.names.domains\[1\]" must be printable/,
+    ],
   ];
   for (const [change, words] of wrong) {
     refused(envelope(packr.pack({ ...BUNDLE, ...change })), 'malformed', words);

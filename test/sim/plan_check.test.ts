@@ -18,9 +18,10 @@ function throughBundle(plan: Plan): unknown {
     limits: { events: null, micros: null },
     plan: plan as unknown as PlainData,
     code: { version: '0', commit: '0', node: '0' },
-    failure: { invariant: 'x', message: '', event: 0, virtualMicros: 0, replicas: [] },
+    failure: { invariant: 'x', signature: 'x', message: '', event: 0, virtualMicros: 0, replicas: [] },
     events: 0,
     digests: { final: '0', tape: new Uint8Array(0) },
+    decisions: null,
   });
   return decodeBundle(bytes).plan;
 }
