@@ -29,3 +29,23 @@ export function allProbes(): readonly Probe[] {
 export function resetProbes(): void {
   for (const probe of registry.values()) probe.hits = 0;
 }
+
+/** Hits so far, in order of definition. */
+export function probeMark(): Float64Array {
+  return Float64Array.from(registry.values(), (probe) => probe.hits);
+}
+
+/**
+ * The probes hit from one mark to a later one, by name. Hits count over all runs of a process: of
+ * two runs that are interleaved, each is given those of both.
+ */
+export function hitsBetween(before: Float64Array, after: Float64Array): Record<string, number> {
+  const hits: Record<string, number> = {};
+  let i = 0;
+  for (const { name } of registry.values()) {
+    const count = (after[i] ?? 0) - (before[i] ?? 0); // One defined after a mark stood at 0.
+    if (count > 0) hits[name] = count;
+    i++;
+  }
+  return hits;
+}

@@ -92,19 +92,19 @@ const PLAIN: Readonly<Record<string, (c: Counters) => number>> = {
   'fault.classes_applied': (c) => c.applied.reduce((sum, n) => sum + (n > 0 ? 1 : 0), 0),
 };
 
-/** Value of a counter by its gate name; `probesBefore` are the hits when the run began. */
+/** Value of a counter by its gate name; `probes` are the hits of this run. */
 export function counterValue(
   counters: Counters,
   name: string,
   virtualMicros: number,
-  probesBefore: ReadonlyMap<string, number>,
+  probes: Readonly<Record<string, number>>,
 ): number {
   const plain = PLAIN[name];
   if (plain !== undefined) return plain(counters);
   if (name === 'run.virtual_micros') return virtualMicros;
   if (name.startsWith('probe.')) {
     const probe = allProbes().find((candidate) => candidate.name === name.slice(6));
-    if (probe !== undefined) return probe.hits - (probesBefore.get(probe.name) ?? 0);
+    if (probe !== undefined) return probes[probe.name] ?? 0;
   }
   const [family, fault, stage] = name.split('.');
   const index = FAULT[fault as FaultClass];

@@ -94,7 +94,7 @@ function checkPlan(value: unknown): void {
 function checkCounter(name: string, where: string): void {
   let value: unknown = null;
   try {
-    value = counterValue(new Counters(), name, 0, new Map());
+    value = counterValue(new Counters(), name, 0, {});
   } catch {
     // It throws on names that it does not know, but those of every object.
   }

@@ -3,7 +3,6 @@
  * required checkers), and the violation, if there was one.
  */
 import { canaryReached } from '../core/canary.ts';
-import { allProbes } from '../core/probe.ts';
 import { counterValue, faultCounts, type Counters } from './counters.ts';
 import { type Gate, type Plan } from './plan.ts';
 import { type SeedResult, type SeedViolation, type ShareGate } from './search/seed_result.ts';
@@ -18,16 +17,17 @@ export interface RunFacts {
   readonly cut: string;
   /** Comparisons by checker id. */
   readonly checks: Readonly<Record<string, number>>;
-  readonly probesBefore: ReadonlyMap<string, number>;
+  /** Hits of this run by name, those hit alone. */
+  readonly probes: Readonly<Record<string, number>>;
 }
 
 export function verdictOf(facts: RunFacts): SeedResult {
-  const { plan, counters, checks, virtualMicros } = facts;
+  const { plan, counters, checks, probes, virtualMicros } = facts;
   const gates: Record<string, number> = {};
   const shares: ShareGate[] = [];
   const unmet: string[] = facts.cut === '' ? [] : [facts.cut];
   for (const gate of plan.gates) {
-    const value = counterValue(counters, gate.counter, virtualMicros, facts.probesBefore);
+    const value = counterValue(counters, gate.counter, virtualMicros, probes);
     gates[gate.counter] = value;
     const met = value >= (gate.min ?? value) && value <= (gate.max ?? value);
     if (gate.sharePpm !== undefined) {
@@ -55,16 +55,9 @@ export function verdictOf(facts: RunFacts): SeedResult {
     checks,
     gates,
     faults: faultCounts(counters),
+    probes,
     canaryReached: canaryReached(),
   };
-}
-
-/** Hits so far, for the gates that ask for probes; probes count over all runs of a process. */
-export function probeHits(gates: readonly Gate[]): Map<string, number> {
-  const hits = new Map<string, number>();
-  if (!gates.some((gate) => gate.counter.startsWith('probe.'))) return hits;
-  for (const probe of allProbes()) hits.set(probe.name, probe.hits);
-  return hits;
 }
 
 /** Indices in "R0 ... R2", each once, in order. */

@@ -14,6 +14,7 @@ import { AT } from '../core/message/header.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
 import { type Region } from '../core/message/region.ts';
 import { SECTOR_SIZE } from '../core/ports.ts';
+import { hitsBetween, probeMark } from '../core/probe.ts';
 import { type Zones } from '../core/storage/data_file.ts';
 import { type CheckContext, type CheckerEntry, type TrueDisk } from '../invariants/invariant.ts';
 import { CheckerSuite } from '../invariants/suite.ts';
@@ -35,7 +36,7 @@ import { NO_LIMITS, type SeedLimits, type SeedResult, type SeedViolation } from 
 import { type SeedRun } from './search/seed_run.ts';
 import { type ClientHost, type ClientProcess, type NodeProcess } from './system.ts';
 import { Trace } from './trace.ts';
-import { probeHits, replicasIn, verdictOf } from './verdict.ts';
+import { replicasIn, verdictOf } from './verdict.ts';
 import { Watch } from './watch.ts';
 import { PLAIN_WORDS } from './words.ts';
 
@@ -95,7 +96,9 @@ export class World
   private violation: SeedViolation | null = null;
   /** Stack of the error that ended a process, for people. */
   panicStack = '';
-  private readonly probesBefore: Map<string, number>;
+  private readonly probesBefore: Float64Array;
+  /** Since the end: what other runs of this process do is none of ours. */
+  private probesAfter: Float64Array | null = null;
 
   constructor(options: WorldOptions) {
     const { plan, arena } = options;
@@ -117,7 +120,7 @@ export class World
     if (options.recordDecisions === true) {
       this.decisions.recorder = new DecisionRecorder(this.counters);
     }
-    this.probesBefore = probeHits(plan.gates);
+    this.probesBefore = probeMark();
     this.watch = new Watch({
       time: this.time,
       counters: this.counters,
@@ -302,12 +305,17 @@ export class World
     }
     this.pool.holder = this.holder;
     if (this.violation !== null) {
-      this.finished = true;
+      this.finish();
     } else if (this.counters.events >= this.eventsMax && !this.finished) {
-      this.finished = true;
+      this.finish();
       this.cut = `stopped after ${this.eventsMax} events`;
     }
     return true;
+  }
+
+  private finish(): void {
+    this.finished = true;
+    this.probesAfter = probeMark();
   }
 
   private dispatch(slot: number, kind: number, node: number): void {
@@ -564,7 +572,7 @@ export class World
       this.queue.push(this.time.now + SETTLE_MICROS, EVENT.settle, 0, 0, 0, 0);
       return;
     }
-    this.finished = true;
+    this.finish();
     this.suite.ended();
     if (this.watch.observer !== null && this.violation === null) this.tellEnd();
     if (problem !== null && this.violation === null) {
@@ -627,7 +635,7 @@ export class World
       violation: this.violation,
       cut: this.cut,
       checks: this.suite.comparisons(),
-      probesBefore: this.probesBefore,
+      probes: hitsBetween(this.probesBefore, this.probesAfter ?? probeMark()),
     });
   }
 }

@@ -3,11 +3,12 @@
  * and where, which run and code, and the command that replays it.
  */
 import { counted, duration, grouped, listed, short } from '../numbers.ts';
-import { type CampaignViolation } from '../../sim/search/campaign.ts';
+import { type CampaignViolation } from '../../sim/search/campaign_summary.ts';
 import { type Progress } from './progress.ts';
 import { type Renderer, type RunReport, type Verbosity, type ViolationContext } from './report.ts';
 
 const SEEDS_SHOWN_MAX = 10;
+const SCENARIO_WIDTH = 30;
 
 export function humanRenderer(
   write: (text: string) => void,
@@ -15,9 +16,12 @@ export function humanRenderer(
   verbosity: Verbosity,
 ): Renderer {
   let events = 0;
+  let earlyCount = 0;
   return {
-    started(scenario, count) {
+    started(scenario, count, early) {
       events = 0;
+      earlyCount = early.length;
+      if (early.length > 0 && verbosity >= 1) write(earlyText(scenario, early));
       progress.start(scenario, count);
     },
     seedTaken(result, taken) {
@@ -44,13 +48,20 @@ export function humanRenderer(
     },
     finished(report) {
       progress.clear();
-      if (verbosity >= 1 || !isClean(report)) write(summaryText(report));
+      if (verbosity >= 1 || !isClean(report)) write(summaryText(report, earlyCount));
       if (verbosity >= 2) write(detailText(report));
     },
     ended(reports) {
       if (verbosity >= 1 && reports.length > 1) write(totalText(reports));
     },
   };
+}
+
+function earlyText(scenario: string, early: readonly number[]): string {
+  const more = early.length > SEEDS_SHOWN_MAX ? ' …' : '';
+  const seeds = early.slice(0, SEEDS_SHOWN_MAX).join(' ');
+  const noun = counted(early.length, 'seed');
+  return `${scenario.padEnd(SCENARIO_WIDTH)} ${noun} that failed before, first: ${seeds}${more}\n`;
 }
 
 function isClean({ summary }: RunReport): boolean {
@@ -95,14 +106,16 @@ function hintText(violation: CampaignViolation, { canary }: ViolationContext): s
   return '`vopr repro -v` on this bundle also prints the last events before the violation';
 }
 
-function summaryText({ summary, wallSeconds, canary }: RunReport): string {
+function summaryText({ summary, wallSeconds, canary }: RunReport, earlyCount: number): string {
   const parts: string[] = [];
   if (summary.passed > 0) parts.push(`${grouped(summary.passed)} passed`);
   if (summary.violations.length > 0) parts.push(`${grouped(summary.violations.length)} violated`);
   if (summary.vacuous.length > 0) parts.push(`${grouped(summary.vacuous.length)} vacuous`);
   const rate = short(summary.events / Math.max(wallSeconds, 1e-3));
+  const onlyEarly = summary.count > 0 && summary.count <= earlyCount;
+  const which = onlyEarly ? 'that failed before' : `from ${summary.first}`;
   let text =
-    `${summary.scenario.padEnd(30)} ${counted(summary.count, 'seed')} from ${summary.first}: ` +
+    `${summary.scenario.padEnd(SCENARIO_WIDTH)} ${counted(summary.count, 'seed')} ${which}: ` +
     `${parts.join(', ') || 'none run'}; ${short(summary.events)} events, ${rate}/s, ` +
     `${duration(summary.virtualMicros / 1e6)} virtual in ${duration(wallSeconds)}; ` +
     `digest ${summary.digest}\n`;

@@ -1,6 +1,6 @@
-/** What the three output formats are given. */
+/** What the output formats are given. */
 import { type BundleCode } from '../../bundles/format.ts';
-import { type CampaignSummary, type CampaignViolation } from '../../sim/search/campaign.ts';
+import { type CampaignSummary, type CampaignViolation } from '../../sim/search/campaign_summary.ts';
 import { type SeedResult } from '../../sim/search/seed_result.ts';
 
 export interface CanaryInfo {
@@ -19,8 +19,8 @@ export interface RunReport {
 }
 
 export interface Renderer {
-  /** A campaign of `count` seeds begins. */
-  started(scenario: string, count: number): void;
+  /** A campaign of `count` seeds begins; `early` are those among them that failed before. */
+  started(scenario: string, count: number, early: readonly number[]): void;
   /** The next result, in order of seeds. */
   seedTaken(result: SeedResult, taken: number): void;
   violated(violation: CampaignViolation, report: ViolationContext): void;

@@ -4,6 +4,7 @@
  */
 import { encodeBundle, type Bundle, type PlainData } from '../../bundles/format.ts';
 import { CANARY } from '../../core/canary.ts';
+import { allProbes } from '../../core/probe.ts';
 import { CHECKERS } from '../../invariants/registry.ts';
 import { SCENARIOS, SCENARIO_NAMES, findScenario as scenarioNamed } from '../../scenarios/registry.ts';
 import { type Scenario } from '../../scenarios/scenario.ts';
@@ -125,6 +126,11 @@ export function invariantRows(): readonly InvariantRow[] {
     claim,
     scenarios: SCENARIOS.filter(({ invariants }) => invariants.includes(id)).map(({ name }) => name),
   }));
+}
+
+/** All that the simulated code declares: importing it has defined them. */
+export function probeNames(): readonly string[] {
+  return allProbes().map(({ name }) => name);
 }
 
 export interface CanaryRow {

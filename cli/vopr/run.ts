@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { Campaign, seedOfName, shardOf, type SeedRange } from '../../sim/search/campaign.ts';
+import { seedOfName } from '../../sim/search/campaign.ts';
 import { type SeedLimits } from '../../sim/search/seed_result.ts';
 import { grouped, parseSeconds, wholeNumber } from '../numbers.ts';
 import { subcommand } from '../program.ts';
@@ -12,12 +12,13 @@ import { compactRenderer } from '../render/compact.ts';
 import { humanRenderer } from '../render/human.ts';
 import { jsonRenderer } from '../render/json.ts';
 import { Progress } from '../render/progress.ts';
-import { type CanaryInfo, type Renderer, type RunReport, type Verbosity } from '../render/report.ts';
+import { type Renderer, type RunReport, type Verbosity } from '../render/report.ts';
 import { EXIT, UsageError, type ExitStatus } from '../usage_error.ts';
 import { codeVersion } from '../version.ts';
-import { bundleFileName, writeBundle } from './bundle_file.ts';
+import { runCampaign, type CampaignRequest } from './campaign_run.ts';
 import { findCanary, findScenario, scenarioNames } from './catalogue.ts';
-import { type SeedTask } from './seed_task.ts';
+import { failedBefore } from './failed_before.ts';
+import { LEDGER_FILE, LedgerFile, readLedgerIfAny } from './ledger.ts';
 import { SeedWorkers } from './workers.ts';
 
 const SEEDS_DEFAULT = 100;
@@ -37,6 +38,8 @@ interface RunOptions {
   readonly checkDeterminism?: true;
   readonly keepGoing?: true;
   readonly bundleDir: string;
+  /** False: --no-ledger. */
+  readonly ledger: string | false;
   readonly format: 'human' | 'json' | 'compact';
   readonly quiet?: true;
   readonly verbose: number;
@@ -68,6 +71,8 @@ export function addRunCommand(program: Command, setStatus: (status: ExitStatus) 
     .option('--check-determinism', 'run each seed twice in lock step, compare after every event')
     .option('--keep-going', 'do not stop at the first violation')
     .option('--bundle-dir <directory>', 'where violations are written', BUNDLE_DIRECTORY)
+    .option('--ledger <file>', 'where campaigns are written down; seeds that failed come first', LEDGER_FILE)
+    .option('--no-ledger', 'write nothing down, and take no seed before the others')
     .addOption(
       new Option('--format <format>', 'of standard output')
         .choices(['human', 'json', 'compact'])
@@ -90,30 +95,37 @@ async function run(names: readonly string[], options: RunOptions): Promise<ExitS
   if (options.quiet === true && options.verbose > 0) {
     throw new UsageError('--quiet and --verbose contradict each other: give one of them');
   }
-  const canaryInfo = canary === null ? null : { name: canary.name, checker: canary.caughtBy };
-  const task: Omit<SeedTask, 'scenario'> = {
+  const { shards } = options.shard ?? { shards: 1 };
+  const request: Omit<CampaignRequest, 'scenario' | 'early'> = {
     seeds,
-    canary: canary?.name ?? null,
+    shard: options.shard ?? { index: 1, shards: 1 },
+    canary: canary === null ? null : { name: canary.name, checker: canary.caughtBy },
     limits: limitsOf(options),
     checkDeterminism: options.checkDeterminism === true,
-    bundles: true,
+    keepGoing: options.keepGoing === true,
+    jobs: options.jobs,
     code: codeVersion(),
+    bundleDirectory: options.bundleDir,
+    ledger: options.ledger === false ? null : new LedgerFile(options.ledger),
   };
+  const past = options.ledger === false ? null : readLedgerIfAny(options.ledger);
 
   const renderer = rendererOf(options);
   const reports: RunReport[] = [];
   // No more threads than seeds: each takes about 0.1 s to start.
-  const workers = new SeedWorkers(Math.max(1, Math.min(options.jobs, seeds.count)));
+  const jobs = Math.max(1, Math.min(options.jobs, Math.ceil(seeds.count / shards)));
+  const workers = new SeedWorkers(jobs);
   let interrupted = false;
   try {
     for (const scenario of scenarios) {
-      const running = runScenario(workers, { ...task, scenario }, canaryInfo, options, renderer);
+      const early = past === null ? [] : failedBefore(past, { ...request, scenario });
+      const started = runCampaign(workers, { ...request, scenario, early, jobs }, renderer);
       const onInterrupt = (): void => {
         interrupted = true;
-        running.stop();
+        started.running.stop();
       };
       process.once('SIGINT', onInterrupt);
-      const report = await running.done;
+      const report = await started.report;
       process.removeListener('SIGINT', onInterrupt);
       reports.push(report);
       if (interrupted) break;
@@ -121,6 +133,7 @@ async function run(names: readonly string[], options: RunOptions): Promise<ExitS
     }
   } finally {
     await workers.close();
+    request.ledger?.close();
   }
   renderer.ended(reports);
   if (interrupted) {
@@ -140,38 +153,6 @@ export function statusOf(reports: readonly RunReport[]): ExitStatus {
   return vacuous ? EXIT.vacuous : EXIT.passed;
 }
 
-function runScenario(
-  workers: SeedWorkers,
-  task: SeedTask,
-  canary: CanaryInfo | null,
-  options: RunOptions,
-  renderer: Renderer,
-): { done: Promise<RunReport>; stop: () => void } {
-  const { scenario, seeds, code } = task;
-  const campaign = new Campaign({ scenario, seeds, keepGoing: options.keepGoing === true });
-  const bundles: (string | null)[] = [];
-  const startedAt = performance.now();
-  renderer.started(scenario, seeds.count);
-  const running = workers.run(task, campaign, (result, bundle) => {
-    if (result.violation !== null) {
-      const { invariant } = result.violation;
-      const name = bundleFileName(scenario, result.seed, canary?.name ?? null, invariant);
-      const path = bundle === null ? null : writeBundle(options.bundleDir, name, bundle);
-      bundles.push(path);
-      const violation = { seed: result.seed, ...result.violation };
-      renderer.violated(violation, { scenario, canary, bundle: path, code });
-    }
-    renderer.seedTaken(result, campaign.taken);
-  });
-  const done = running.done.then((): RunReport => {
-    const wallSeconds = (performance.now() - startedAt) / 1000;
-    const report = { summary: campaign.summary(), bundles, canary, wallSeconds, code };
-    renderer.finished(report);
-    return report;
-  });
-  return { done, stop: running.stop };
-}
-
 function chosenScenarios(
   names: readonly string[],
   options: RunOptions,
@@ -189,14 +170,13 @@ function chosenScenarios(
   throw new UsageError('nothing to run: name a scenario (`vopr scenarios` lists them), or give --all');
 }
 
-function chosenSeeds(options: RunOptions, ofCanary: number | null): SeedRange {
+function chosenSeeds(options: RunOptions, ofCanary: number | null): CampaignRequest['seeds'] {
   if (options.seed !== undefined && options.from !== undefined) {
     throw new UsageError('--seed and --from both name the first seed: give one of them');
   }
   const first = options.seed ?? options.from ?? FIRST_DEFAULT;
   const count = options.seeds ?? (options.seed !== undefined ? 1 : (ofCanary ?? SEEDS_DEFAULT));
-  const { index, shards } = options.shard ?? { index: 1, shards: 1 };
-  return shardOf(first, count, index, shards);
+  return { first, count };
 }
 
 function limitsOf(options: RunOptions): SeedLimits {

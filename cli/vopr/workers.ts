@@ -60,7 +60,11 @@ export class SeedWorkers {
     for (let i = 0; i < jobs; i++) {
       const thread: Thread = { worker: new Worker(module, { workerData }), queue: [] };
       thread.worker.on('message', (answer: SeedAnswer | SeedGivenUp) => {
-        this.#feed?.onAnswer(thread, answer);
+        try {
+          this.#feed?.onAnswer(thread, answer);
+        } catch (error) {
+          this.#feed?.failed(error as Error); // A full disk under bundles or ledger.
+        }
       });
       thread.worker.on('error', (error) => this.#feed?.failed(died(thread, error)));
       thread.worker.on('exit', (code) => {

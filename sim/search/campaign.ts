@@ -7,16 +7,18 @@
  * flat: what waits is bounded by the window that the dispatcher keeps, and a passed seed leaves
  * nothing but sums.
  */
-import { hash } from 'node:crypto';
 import seedrandom from 'seedrandom';
 import { assert } from '../../core/assert.ts';
-import { type SeedResult, type SeedViolation, type ShareGate } from './seed_result.ts';
+import { CampaignTotals, type CampaignSummary } from './campaign_summary.ts';
+import { type SeedResult } from './seed_result.ts';
 
-/** Seeds `first + (offset + i * stride)` for i in 0..count-1. */
+/** Seeds `first + i * stride` for i in 0..count-1, in that order but for the early ones. */
 export interface SeedRange {
   readonly first: number;
   readonly stride: number;
   readonly count: number;
+  /** Seeds of the range that come before all others: those that failed before. */
+  readonly early?: readonly number[];
 }
 
 /**
@@ -32,8 +34,30 @@ export function shardOf(first: number, count: number, index: number, shards: num
   };
 }
 
+/** In the order in which they run. */
 export function seedAt(range: SeedRange, position: number): number {
-  return range.first + position * range.stride;
+  const { first, stride, early = [] } = range;
+  if (position < early.length) return early[position] as number;
+  // The index that this position has among all: early ones before it stand elsewhere.
+  let index = position - early.length;
+  for (const taken of early.map((seed) => (seed - first) / stride).sort((a, b) => a - b)) {
+    if (taken <= index) index++;
+  }
+  return first + index * stride;
+}
+
+/** When it runs; null: it is not of the range. */
+export function positionOf({ first, stride, count, early = [] }: SeedRange, seed: number): number | null {
+  const index = (seed - first) / stride;
+  if (!Number.isInteger(index) || index < 0 || index >= count) return null;
+  const at = early.indexOf(seed);
+  if (at >= 0) return at;
+  return index + early.filter((other) => other > seed).length;
+}
+
+/** The same seeds, those of `early` that are among them first. */
+export function withEarly(range: SeedRange, early: readonly number[]): SeedRange {
+  return { ...range, early: [...new Set(early)].filter((seed) => positionOf(range, seed) !== null) };
 }
 
 /** A textual seed becomes 48 bits, which leaves room for more seeds to follow it. */
@@ -43,52 +67,13 @@ export function seedOfName(name: string): number {
   return (generator.int32() & 0xffff) * 4_294_967_296 + low;
 }
 
-export interface CampaignViolation extends SeedViolation {
-  readonly seed: number;
-}
-
-export interface CampaignSummary {
-  readonly scenario: string;
-  readonly first: number;
-  /** Seeds whose results are in. */
-  readonly count: number;
-  readonly passed: number;
-  readonly violations: readonly CampaignViolation[];
-  /** Seeds in which the scenario did not happen. */
-  readonly vacuous: readonly number[];
-  /** What was missing in them: how many seeds, by reason. */
-  readonly unmet: Readonly<Record<string, number>>;
-  readonly events: number;
-  readonly messages: number;
-  readonly storageOps: number;
-  readonly commits: number;
-  readonly viewChanges: number;
-  readonly crashes: number;
-  readonly virtualMicros: number;
-  readonly checks: Readonly<Record<string, number>>;
-  readonly gates: Readonly<Record<string, number>>;
-  readonly faults: Readonly<Record<string, number>>;
-  readonly canaryReached: number;
-  /** See `CampaignDigest`. */
-  readonly digest: string;
-}
-
-/** A share is judged when at least this many seeds have run: fewer say little about it. */
-export const SHARE_SEEDS_MIN = 20;
-
-/** One gate that asks for a share of the seeds. */
-interface ShareCount {
-  readonly gate: string;
-  readonly sharePpm: number;
-  met: number;
-  readonly missed: number[];
-}
-
 export interface CampaignOptions {
   readonly scenario: string;
   readonly seeds: SeedRange;
-  /** False: the campaign ends with its first violation, in order of seeds. */
+  /** False: the campaign ends with its first violation, in the order in which seeds run. */
   readonly keepGoing: boolean;
+  /** Names of all probes that the code declares: none of them may be missing from the summary. */
+  readonly probes?: readonly string[];
 }
 
 export class Campaign {
@@ -97,29 +82,15 @@ export class Campaign {
   private readonly keepGoing: boolean;
   /** Results beyond a gap, by position. */
   private readonly waiting = new Map<number, SeedResult>();
-  private readonly violations: CampaignViolation[] = [];
-  private readonly vacuous: number[] = [];
-  private readonly digest = new CampaignDigest();
-  private readonly shares: ShareCount[] = [];
-  private readonly unmet: Record<string, number> = {};
-  private readonly checks: Record<string, number> = {};
-  private readonly gates: Record<string, number> = {};
-  private readonly faults: Record<string, number> = {};
+  private readonly totals: CampaignTotals;
   private position = 0;
   private stopped = false;
-  private events = 0;
-  private messages = 0;
-  private storageOps = 0;
-  private commits = 0;
-  private viewChanges = 0;
-  private crashes = 0;
-  private virtualMicros = 0;
-  private canaryReached = 0;
 
   constructor(options: CampaignOptions) {
     this.scenario = options.scenario;
     this.seeds = options.seeds;
     this.keepGoing = options.keepGoing;
+    this.totals = new CampaignTotals(options.probes);
   }
 
   /** Seeds taken so far, all before this position. */
@@ -148,106 +119,12 @@ export class Campaign {
 
   private take(result: SeedResult): void {
     this.position++;
-    this.events += result.events;
-    this.messages += result.messages;
-    this.storageOps += result.storageOps;
-    this.commits += result.commits;
-    this.viewChanges += result.viewChanges;
-    this.crashes += result.crashes;
-    this.virtualMicros += result.virtualMicros;
-    this.canaryReached += result.canaryReached;
-    addCounts(this.checks, result.checks);
-    addCounts(this.gates, result.gates);
-    addCounts(this.faults, result.faults);
-    this.digest.add(this.scenario, result.seed, result.digest);
-    if (result.violation !== null) {
-      this.violations.push({ seed: result.seed, ...result.violation });
-      if (!this.keepGoing) this.stopped = true;
-    } else if (result.unmet.length > 0) {
-      this.vacuous.push(result.seed);
-      for (const text of result.unmet) {
-        const reason = text.replace(/: \d+$/, ''); // Without the value, which differs by seed.
-        this.unmet[reason] = (this.unmet[reason] ?? 0) + 1;
-      }
-    } else {
-      // Seeds that count against a share are those that passed: others are reported already.
-      for (const share of result.shares) this.countShare(share, result.seed);
-    }
+    this.totals.add(this.scenario, result);
+    if (result.violation !== null && !this.keepGoing) this.stopped = true;
   }
 
-  private countShare({ gate, sharePpm, met }: ShareGate, seed: number): void {
-    let share = this.shares.find((known) => known.gate === gate);
-    if (share === undefined) {
-      share = { gate, sharePpm, met: 0, missed: [] };
-      this.shares.push(share);
-    }
-    if (met) share.met++;
-    else share.missed.push(seed);
-  }
-
-  /** Gates over the batch that too few seeds met. Those that missed them are vacuous then. */
-  private unmetShares(): ShareCount[] {
-    return this.shares.filter((share) => {
-      const count = share.met + share.missed.length;
-      return count >= SHARE_SEEDS_MIN && share.met * 1_000_000 < share.sharePpm * count;
-    });
-  }
-
+  /** Of the seeds taken so far. */
   summary(): CampaignSummary {
-    const vacuous = new Set(this.vacuous);
-    const unmet = { ...this.unmet };
-    for (const share of this.unmetShares()) {
-      for (const seed of share.missed) vacuous.add(seed);
-      unmet[`${share.gate} in ${share.sharePpm / 10_000} % of the seeds`] = share.missed.length;
-    }
-    return {
-      scenario: this.scenario,
-      first: this.seeds.first,
-      count: this.position,
-      passed: this.position - this.violations.length - vacuous.size,
-      violations: this.violations,
-      vacuous: [...vacuous].sort((a, b) => a - b),
-      unmet,
-      events: this.events,
-      messages: this.messages,
-      storageOps: this.storageOps,
-      commits: this.commits,
-      viewChanges: this.viewChanges,
-      crashes: this.crashes,
-      virtualMicros: this.virtualMicros,
-      checks: this.checks,
-      gates: this.gates,
-      faults: this.faults,
-      canaryReached: this.canaryReached,
-      digest: this.digest.text(),
-    };
-  }
-}
-
-function addCounts(sums: Record<string, number>, counts: Readonly<Record<string, number>>): void {
-  for (const key of Object.keys(counts)) sums[key] = (sums[key] ?? 0) + (counts[key] as number);
-}
-
-/**
- * One digest over the final digests of many seeds: the sum modulo 2^128 of a hash of each
- * (scenario, seed, digest). A sum, so that it depends neither on order nor on how the seeds were
- * divided: the digests of all shards of a campaign add up to that of the whole.
- */
-export class CampaignDigest {
-  private readonly words = new Uint32Array(4);
-
-  add(scenario: string, seed: number, digest: string): void {
-    const text = hash('sha256', `kimberlite/campaign/v1 ${scenario} ${seed} ${digest}`, 'hex');
-    let carry = 0;
-    for (let i = 3; i >= 0; i--) {
-      const term = Number.parseInt(text.slice(i * 8, i * 8 + 8), 16);
-      const sum = (this.words[i] as number) + term + carry;
-      this.words[i] = sum % 4_294_967_296;
-      carry = sum >= 4_294_967_296 ? 1 : 0;
-    }
-  }
-
-  text(): string {
-    return Array.from(this.words, (word) => word.toString(16).padStart(8, '0')).join('');
+    return this.totals.summary(this.scenario, this.seeds.first);
   }
 }

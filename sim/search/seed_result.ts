@@ -37,6 +37,8 @@ export interface SeedResult {
   readonly gates: Readonly<Record<string, number>>;
   /** Faults applied, by kind. */
   readonly faults: Readonly<Record<string, number>>;
+  /** Hits of the probes in core/ that this run came by, by name. No part of the digest. */
+  readonly probes: Readonly<Record<string, number>>;
   /** Visits of the armed canary's sites. */
   readonly canaryReached: number;
 }

@@ -7,7 +7,7 @@ import { humanRenderer, shellWord } from '../../cli/render/human.ts';
 import { jsonRenderer } from '../../cli/render/json.ts';
 import { Progress } from '../../cli/render/progress.ts';
 import { type Renderer, type RunReport, type Verbosity } from '../../cli/render/report.ts';
-import { type CampaignViolation } from '../../sim/search/campaign.ts';
+import { type CampaignViolation } from '../../sim/search/campaign_summary.ts';
 
 const CODE = { version: '0.1.0', commit: 'faccfb7', node: 'v24.21.0' };
 const VIOLATION: CampaignViolation = {
@@ -27,6 +27,7 @@ const REPORT: RunReport = {
     violations: [VIOLATION],
     vacuous: [1003, 1007],
     unmet: { 'crashes: 0, at least 1': 2 },
+    shares: [],
     events: 4_000_000,
     messages: 3_000_000,
     storageOps: 500_000,
@@ -37,6 +38,7 @@ const REPORT: RunReport = {
     checks: { agreement: 180_000, liveness: 600 },
     gates: { crashes: 400 },
     faults: { 'loss.applied': 9000 },
+    probes: { 'checkpoint: cut': 70, 'grid: block read error': 0 },
     canaryReached: 0,
     digest: '000102030405060708090a0b0c0d0e0f',
   },
@@ -51,7 +53,7 @@ function rendered(make: (write: (text: string) => void) => Renderer, reports: re
   const renderer = make((part) => (text += part));
   for (const report of reports) {
     const { scenario, count } = report.summary;
-    renderer.started(scenario, count);
+    renderer.started(scenario, count, []);
     report.summary.violations.forEach((violation, i) => {
       const { canary, code } = report;
       renderer.violated(violation, { scenario, canary, code, bundle: report.bundles[i] ?? null });
@@ -138,6 +140,13 @@ test('human: a canary that survived, and one that was never reached', () => {
     /canary commit_before_quorum survived: reached 1,234 times, not caught by agreement/,
   );
   assert.match(rendered(human(1), [{ ...report, summary }]), /was never reached/);
+});
+
+test('human: seeds that failed before are named before anything runs', () => {
+  let text = '';
+  const renderer = human(1)((part) => (text += part));
+  renderer.started('combined', 100, [17, 4, 5]);
+  assert.equal(text, 'combined                       3 seeds that failed before, first: 17 4 5\n');
 });
 
 test('compact: a line a violation and a line a scenario', () => {

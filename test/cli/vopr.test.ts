@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { decodeBundle, encodeBundle } from '../../bundles/format.ts';
 import { parseSeconds } from '../../cli/numbers.ts';
+import { readLedger } from '../../cli/vopr/ledger.ts';
 import { parseSeed, parseShard } from '../../cli/vopr/run.ts';
+import { projectSources } from '../source_scanner.ts';
 import { programPath, runProgram, type Outcome } from './run_program.ts';
 
 const DIRECTORY = mkdtempSync(join(tmpdir(), 'vopr-'));
@@ -138,7 +140,7 @@ test('vopr: a scenario that did not happen is vacuous: status 3', async () => {
 
 test('vopr: interrupted, it tells how far it came and exits with 2', async () => {
   const args = [programPath('vopr'), 'run', 'baseline', '--seeds', '100000', '-vv'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, { cwd: DIRECTORY, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise((resolve) => child.on('close', resolve));
   let stdout = '';
   let stderr = '';
@@ -180,6 +182,54 @@ test('vopr: a canary is caught, and its bundle tells so again in another process
 
   await checkOtherOutcomes(bytes);
   await checkDamaged(bytes);
+});
+
+test('vopr: seeds that failed before run first; the outcome is that of all seeds', async () => {
+  const ledger = join(DIRECTORY, 'first.jsonl');
+  const args = ['run', 'baseline', '--canary', 'ack-before-sync', '--seeds', '6', '--ledger', ledger];
+  const keepGoing = await vopr(...args, '--keep-going', '--format', 'json');
+  assert.equal(keepGoing.status, 1, keepGoing.stderr);
+  const all = JSON.parse(keepGoing.stdout) as RunJson;
+  const failed = all.violations.map(({ seed }) => seed);
+  const again = await vopr(...args, '--jobs', '2');
+  assert.equal(again.status, 1);
+  assert.deepEqual(failed, [1, 2, 3, 4, 5, 6], 'this bug is in all of them');
+  assert.match(again.stdout, /^baseline +6 seeds that failed before, first: 6 5 4 3 2 1\n/);
+  assert.match(again.stdout, /scenario baseline, seed 6, canary/);
+  assert.match(again.stdout, /\nbaseline +1 seed that failed before: 1 violated; /);
+
+  const wholeAgain = JSON.parse((await vopr(...args, '--keep-going', '--format', 'json')).stdout) as RunJson;
+  assert.equal(wholeAgain.digest, all.digest);
+  assert.deepEqual(wholeAgain.violations, all.violations);
+  const { campaigns, damaged } = readLedger(ledger);
+  assert.deepEqual(damaged, []);
+  const inTurn = [...failed].reverse();
+  assert.deepEqual(campaigns.map(({ started }) => started.early), [[], inTurn, inTurn]);
+  assert.deepEqual(campaigns.map(({ failures }) => failures.length), [failed.length, 1, failed.length]);
+  assert.deepEqual(campaigns.map(({ ended }) => ended?.summary.count), [6, 1, 6]);
+  assert.equal(campaigns[0]?.ended?.summary.digest, all.digest);
+
+  const without = await vopr(...args, '--no-ledger');
+  assert.doesNotMatch(without.stdout, /failed before/);
+  assert.equal(readLedger(ledger).campaigns.length, 3);
+});
+
+test('vopr: every probe that the code declares is in the summary, hit or not', async () => {
+  const ledger = join(DIRECTORY, 'probes.jsonl');
+  const args = ['run', 'baseline', '--seeds', '2', '--ledger', ledger];
+  for (const jobs of ['1', '2']) await vopr(...args, '--jobs', jobs);
+  const [one, two] = readLedger(ledger).campaigns.map(({ ended }) => ended?.summary.probes ?? {});
+  assert.deepEqual(one, two, 'hits do not depend on who ran what before');
+  const declared: string[] = [];
+  for (const { path, source } of projectSources()) {
+    if (!path.startsWith('core/') || path === 'core/probe.ts') continue;
+    for (const [, name] of source.matchAll(/defineProbe\(\s*'([^']+)'/g)) declared.push(name as string);
+  }
+  assert.ok(declared.length > 100);
+  const missing = declared.filter((name) => !Object.hasOwn(one ?? {}, name));
+  assert.deepEqual(missing, []);
+  assert.ok((one?.['checkpoint: cut'] ?? 0) > 0);
+  assert.equal(one?.['state sync: refused, checkpoint does not continue ours'], 0);
 });
 
 /** What `repro` says when the failure is gone, or is another one. */

@@ -45,6 +45,7 @@ class MadeUpRun implements SeedRun {
       checks: {},
       gates: {},
       faults: {},
+      probes: {},
       canaryReached: 0,
     };
   }
