@@ -13,6 +13,39 @@ export function wholeNumber(min: number, max = Number.MAX_SAFE_INTEGER): (text: 
   };
 }
 
+/** Both ends included. */
+export type NumberRange = readonly [from: number, to: number];
+
+/** A parser for `A..B`, `A..` and `..B` of whole numbers. */
+export function parseRange(text: string): NumberRange {
+  return rangeOf(text, 'whole numbers, such as 100..200, 100.. or ..200', /^\d[\d_,]*$/, (end) =>
+    Number(end.replaceAll(/[_,]/g, '')),
+  );
+}
+
+/** The same of seconds, fractions allowed, to whole microseconds. */
+export function parseTimeRange(text: string): NumberRange {
+  return rangeOf(text, 'seconds, such as 1.5..2, 1.5.. or ..2', /^\d+(\.\d+)?$/, (end) =>
+    Math.round(Number(end) * 1e6),
+  );
+}
+
+function rangeOf(
+  text: string,
+  what: string,
+  shape: RegExp,
+  valueOf: (end: string) => number,
+): NumberRange {
+  const ends = /^(.*?)\.\.(?!\.)(.*)$/.exec(text);
+  const [first, last] = [ends?.[1] ?? '', ends?.[2] ?? ''];
+  const from = first === '' ? 0 : shape.test(first) ? valueOf(first) : Number.NaN;
+  const to = last === '' ? Number.MAX_SAFE_INTEGER : shape.test(last) ? valueOf(last) : Number.NaN;
+  if (ends === null || (first === '' && last === '') || !(from <= to && to <= Number.MAX_SAFE_INTEGER)) {
+    throw new InvalidArgumentError(`It must be a range of ${what}.`);
+  }
+  return [from, to];
+}
+
 /** Seconds, fractions allowed, to whole microseconds. */
 export function parseSeconds(text: string): number {
   const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;

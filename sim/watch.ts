@@ -233,8 +233,9 @@ export class Watch implements Bystander {
 
   /** `kind`: partition, isolate or clog. `links`: pairs (from, to). */
   linksHit(kind: string, node: number, links: readonly number[], ends: boolean): void {
-    const verb = ends ? (kind === 'clog' ? 'opens' : 'joins') : kind === 'clog' ? 'clogs' : 'cuts';
-    const text = `${kind} ${verb} ${this.linksText(links)}`;
+    const clog = kind === 'clog';
+    const does = ends ? 'ends' : clog ? 'holds what is sent' : 'cuts';
+    const text = `${kind} ${does}: ${this.linksText(links)}`;
     this.tell(ends ? 'heal' : 'partition', kind, node, text, { cause: kind });
   }
 

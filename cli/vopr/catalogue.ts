@@ -48,9 +48,14 @@ export interface SeedRequest {
 }
 
 /** At most one run stands in each place; a second one in it ends the first. */
-export function startRun({ scenario, seed, canary, limits }: SeedRequest, place = 0): SeedRun {
+export function startRun(request: SeedRequest, place = 0): SeedRun {
+  return asRun(worldOfSeed(request, place));
+}
+
+/** The same run as what it is: a world, which can be watched. */
+export function worldOfSeed({ scenario, seed, canary, limits }: SeedRequest, place = 0): World {
   const plan = makePlan(scenario, seed);
-  return asRun(places.start({ plan, canary: canary?.id ?? CANARY.none, limits }, place));
+  return places.start({ plan, canary: canary?.id ?? CANARY.none, limits }, place);
 }
 
 /** Runs the plan again, in the first place, and encodes its bundle; null when it did not fail. */
@@ -61,13 +66,17 @@ export function recordRun(request: BundleRequest): { result: SeedResult; bytes: 
 
 /** From the bundle's own plan. Throws UsageError when that is none. */
 export function startBundle(bundle: Bundle, place = 0): SeedRun {
+  return asRun(worldOfBundle(bundle, place));
+}
+
+export function worldOfBundle(bundle: Bundle, place = 0): World {
   const problem = planProblem(bundle.plan);
   if (problem !== null) {
     throw new UsageError(`Cannot replay the bundle: ${problem}; it was not written by \`vopr run\``);
   }
   const canary = bundle.canary === null ? CANARY.none : findCanary(bundle.canary).id;
   const { limits } = bundle;
-  return asRun(places.start({ plan: planFrom(bundle.plan), canary, limits }, place));
+  return places.start({ plan: planFrom(bundle.plan), canary, limits }, place);
 }
 
 /** A plan is plain data by construction; only its type is narrower than a bundle's. */

@@ -7,6 +7,7 @@ import { addInvariantsCommand } from './invariants.ts';
 import { addReproCommand } from './repro.ts';
 import { addRunCommand } from './run.ts';
 import { addScenariosCommand } from './scenarios.ts';
+import { addTimelineCommand } from './timeline.ts';
 
 /** Returns the exit status. */
 export function vopr(argv: readonly string[]): Promise<number> {
@@ -27,6 +28,7 @@ export function vopr(argv: readonly string[]): Promise<number> {
   );
   addRunCommand(program, setStatus);
   addReproCommand(program, setStatus);
+  addTimelineCommand(program);
   addScenariosCommand(program);
   addInvariantsCommand(program);
   addCanariesCommand(program);
