@@ -2,8 +2,8 @@
  * What `vopr` knows by name: scenarios, checkers, canaries; and how a name and a seed, or a bundle,
  * become a run.
  */
-import { encodeBundle, type Bundle, type PlainData } from '../../bundles/format.ts';
-import { CANARY } from '../../core/canary.ts';
+import { encodeBundle, type Bundle } from '../../bundles/format.ts';
+import { CANARY, type CanaryId } from '../../core/canary.ts';
 import { allProbes } from '../../core/probe.ts';
 import { CHECKERS } from '../../invariants/registry.ts';
 import { SCENARIOS, SCENARIO_NAMES, findScenario as scenarioNamed } from '../../scenarios/registry.ts';
@@ -12,6 +12,7 @@ import { CANARIES, CANARY_NAMES, findCanary as canaryNamed, type Canary } from '
 import { makePlan } from '../../sim/plan.ts';
 import { planFrom, planProblem } from '../../sim/plan_check.ts';
 import { recordBundle, type BundleRequest } from '../../sim/search/record_bundle.ts';
+import { type BundleRuns } from '../../sim/search/replay_bundle.ts';
 import { WorldPlaces } from '../../sim/search/run_seed.ts';
 import { type SeedLimits, type SeedResult } from '../../sim/search/seed_result.ts';
 import { type SeedRun } from '../../sim/search/seed_run.ts';
@@ -49,7 +50,7 @@ export interface SeedRequest {
 
 /** At most one run stands in each place; a second one in it ends the first. */
 export function startRun(request: SeedRequest, place = 0): SeedRun {
-  return asRun(worldOfSeed(request, place));
+  return worldOfSeed(request, place);
 }
 
 /** The same run as what it is: a world, which can be watched. */
@@ -64,35 +65,41 @@ export function recordRun(request: BundleRequest): { result: SeedResult; bytes: 
   return { result, bytes: bundle === null ? null : encodeBundle(bundle) };
 }
 
+/**
+ * What it takes to run a bundle again and again. `name` is what messages call it. Throws UsageError
+ * when its scenario, canary or plan is none of ours.
+ */
+export function runsOf(bundle: Bundle, name = 'the bundle'): BundleRuns {
+  let canary: CanaryId = CANARY.none;
+  try {
+    findScenario(bundle.scenario);
+    if (bundle.canary !== null) canary = findCanary(bundle.canary).id;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`Cannot replay ${name}: ${error.message}`, { cause: error });
+  }
+  const problem = planProblem(bundle.plan);
+  if (problem !== null) {
+    throw new UsageError(`Cannot replay ${name}: ${problem}; it was not written by \`vopr run\``);
+  }
+  const { limits } = bundle;
+  return {
+    bundle,
+    plan: planFrom(bundle.plan),
+    start: (plan, recordDecisions, place) => {
+      return places.start({ plan, canary, limits, recordDecisions }, place);
+    },
+  };
+}
+
 /** From the bundle's own plan. Throws UsageError when that is none. */
 export function startBundle(bundle: Bundle, place = 0): SeedRun {
-  return asRun(worldOfBundle(bundle, place));
+  return worldOfBundle(bundle, place);
 }
 
 export function worldOfBundle(bundle: Bundle, place = 0): World {
-  const problem = planProblem(bundle.plan);
-  if (problem !== null) {
-    throw new UsageError(`Cannot replay the bundle: ${problem}; it was not written by \`vopr run\``);
-  }
-  const canary = bundle.canary === null ? CANARY.none : findCanary(bundle.canary).id;
-  const { limits } = bundle;
-  return places.start({ plan: planFrom(bundle.plan), canary, limits }, place);
-}
-
-/** A plan is plain data by construction; only its type is narrower than a bundle's. */
-function asRun(world: World): SeedRun {
-  return {
-    step: () => world.step(),
-    get events() {
-      return world.events;
-    },
-    get digestWord() {
-      return world.digestWord;
-    },
-    describe: () => world.describe(),
-    plan: () => world.plan() as unknown as PlainData,
-    result: () => world.result(),
-  };
+  const { start, plan } = runsOf(bundle);
+  return start(plan, false, place);
 }
 
 // --- Lists ---
