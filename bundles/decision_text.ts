@@ -7,6 +7,8 @@ const ABOUT_OP = new Set([
   'request_headers', 'headers', 'nack', 'request_reply',
 ]);
 const ABOUT_REQUEST = new Set(['request', 'prepare', 'reply', 'query', 'query_reply']);
+/** Commands from here on are of systems of one's own: core/message/header.ts. */
+const OWN_COMMAND_MIN = 128;
 const STORAGE_KINDS = ['read', 'write', 'sync'];
 
 export function decisionText(decision: Decision, names: DecisionNames): string {
@@ -31,9 +33,14 @@ function identityText(identity: Identity, domain: string, names: DecisionNames):
   switch (family) {
     case 'message': {
       const command = names.commands[a & 0xff] ?? `command ${a & 0xff}`;
-      const parts = [`${node(a >>> 16)} -> ${node((a >>> 8) & 0xff)} ${command}`, `view ${b}`];
-      if (ABOUT_OP.has(command)) parts.push(`op ${c}`);
-      else if (c !== 0) parts.push(command === 'request' ? `session ${c}` : `number ${c}`);
+      const parts = [`${node(a >>> 16)} -> ${node((a >>> 8) & 0xff)} ${command}`];
+      if ((a & 0xff) >= OWN_COMMAND_MIN && (a & 0xff) < names.commands.length) {
+        parts[0] += ` #${c.toString(16).padStart(8, '0')}`; // The checksum of its body.
+      } else {
+        parts.push(`view ${b}`);
+        if (ABOUT_OP.has(command)) parts.push(`op ${c}`);
+        else if (c !== 0) parts.push(command === 'request' ? `session ${c}` : `number ${c}`);
+      }
       if (d !== 0) parts.push(ABOUT_REQUEST.has(command) ? `request ${d}` : `detail ${d}`);
       if (identity.copy !== null && identity.copy > 0) parts.push(`copy ${identity.copy}`);
       if (part > 0) parts.push(`bit ${part}`);
@@ -55,6 +62,10 @@ function identityText(identity: Identity, domain: string, names: DecisionNames):
       const which = domain === 'payload' ? `, event ${part}` : '';
       return `${client} operation ${b}${which}`;
     }
+    case 'choice':
+      return `C${a} operation ${b}, choice ${c}`;
+    case 'rest':
+      return `C${a} rest after ${b} operations`;
     case 'fault':
       return `fault ${a} of the plan`;
     case 'process':

@@ -74,6 +74,8 @@ export interface BundleCode {
   /** Git commit, with `-dirty` when the tree had changes; `unknown` outside a checkout. */
   readonly commit: string;
   readonly node: string;
+  /** Where the code of a system of one's own was, for people; absent: there was none. */
+  readonly module?: string;
 }
 
 export interface Bundle {
@@ -238,6 +240,7 @@ function parseBundle(value: unknown, schema: number): Bundle {
       version: name(code['version'], 'code.version'),
       commit: name(code['commit'], 'code.commit'),
       node: name(code['node'], 'code.node'),
+      ...(code['module'] === undefined ? {} : { module: name(code['module'], 'code.module') }),
     },
     failure: {
       invariant: name(failure['invariant'], 'failure.invariant'),

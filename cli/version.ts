@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type BundleCode } from '../bundles/format.ts';
+import { moduleAsTyped, ownSystemUrl } from './vopr/own_system.ts';
 
 /** Root of the package: one level up in a checkout, two in `dist/`. */
 function packageRoot(): string {
@@ -27,7 +28,9 @@ export function packageVersion(): string {
 
 /** Asks git once; a build carries the commit in a file. About 10 ms: not on the way to `--help`. */
 export function codeVersion(): BundleCode {
-  return { version: packageVersion(), commit: commit(), node: process.version };
+  const url = ownSystemUrl();
+  const module = url === null ? {} : moduleAsTyped(url);
+  return { version: packageVersion(), commit: commit(), node: process.version, ...module };
 }
 
 function commit(): string {

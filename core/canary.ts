@@ -30,6 +30,17 @@ export const CANARY = {
 } as const;
 export type CanaryId = (typeof CANARY)[keyof typeof CANARY];
 
+/** Kimberlite's own are below. */
+let nextOwn = 1000;
+
+/**
+ * The id of a canary in a component of one's own: `const ACK_EARLY = defineCanary();` and, where the
+ * bug would be, `canaryIs(ACK_EARLY)`. Ids hold within a process; bundles carry the canary's name.
+ */
+export function defineCanary(): CanaryId {
+  return nextOwn++ as CanaryId;
+}
+
 let armed: number = CANARY.none;
 let reached = 0;
 

@@ -95,6 +95,14 @@ export interface Checker {
   /** The client gave up (evicted, session lost): the call may have taken effect, may do so, or never. */
   onAbandoned?(client: number): void;
 
+  // --- Systems of one's own: plain data instead of bytes ---
+  /** A client begins a call. */
+  onInvoked?(client: number, operation: unknown): void;
+  /** Its open call is answered. */
+  onAnswered?(client: number, answer: unknown): void;
+  /** `node` told of something by its `report`. */
+  onReported?(node: number, what: string, value: unknown): void;
+
   // --- Phases ---
   /** Faults are over. `core`: bit per node that must now converge and answer. */
   onHealed?(core: number): void;

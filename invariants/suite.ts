@@ -15,6 +15,8 @@ type Hook = Exclude<keyof Checker, 'id' | 'comparisons'>;
 /** A checker that has this hook. */
 type With<H extends Hook> = Checker & Required<Pick<Checker, H>>;
 
+const NO_BODY = new Uint8Array(0);
+
 export class CheckerSuite {
   readonly history = new History();
   readonly calls: OpenCalls;
@@ -35,6 +37,9 @@ export class CheckerSuite {
   private readonly calledList: With<'onCalled'>[];
   private readonly returnedList: With<'onReturned'>[];
   private readonly abandonedList: With<'onAbandoned'>[];
+  private readonly invokedList: With<'onInvoked'>[];
+  private readonly answeredList: With<'onAnswered'>[];
+  private readonly reportedList: With<'onReported'>[];
   private readonly healedList: With<'onHealed'>[];
   private readonly settledList: With<'settled'>[];
   private readonly recordList: With<'onStreamRecord'>[];
@@ -60,6 +65,9 @@ export class CheckerSuite {
     this.calledList = having(this.checkers, 'onCalled');
     this.returnedList = having(this.checkers, 'onReturned');
     this.abandonedList = having(this.checkers, 'onAbandoned');
+    this.invokedList = having(this.checkers, 'onInvoked');
+    this.answeredList = having(this.checkers, 'onAnswered');
+    this.reportedList = having(this.checkers, 'onReported');
     this.healedList = having(this.checkers, 'onHealed');
     this.settledList = having(this.checkers, 'settled');
     this.recordList = having(this.checkers, 'onStreamRecord');
@@ -141,6 +149,20 @@ export class CheckerSuite {
   abandoned(client: number): void {
     for (const checker of this.abandonedList) checker.onAbandoned(client);
     this.calls.closed(client);
+  }
+
+  invoked(client: number, operation: unknown): void {
+    this.calls.called(client, 0, NO_BODY, this.context.now());
+    for (const checker of this.invokedList) checker.onInvoked(client, operation);
+  }
+
+  answered(client: number, answer: unknown): void {
+    for (const checker of this.answeredList) checker.onAnswered(client, answer);
+    this.calls.closed(client);
+  }
+
+  reported(node: number, what: string, value: unknown): void {
+    for (const checker of this.reportedList) checker.onReported(node, what, value);
   }
 
   healed(core: number): void {

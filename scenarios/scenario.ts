@@ -5,8 +5,8 @@
  */
 import { type ScenarioOptions } from '../sim/plan.ts';
 
-/** The folder the scenario's file lies in. */
-export type Category = 'core' | 'network' | 'crash' | 'corruption' | 'race';
+/** The folder the scenario's file lies in; `own`: of a system of one's own. */
+export type Category = 'core' | 'network' | 'crash' | 'corruption' | 'race' | 'own';
 
 export interface Scenario extends ScenarioOptions {
   readonly category: Category;

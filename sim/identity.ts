@@ -3,7 +3,6 @@
  * manieth); its 32-bit key comes from those and the run's seed (decide.ts). Keys are for looking
  * up, identities for people and for bundles: they mean the same after a change to the code.
  */
-import { COMMAND_NAMES } from '../core/message/header.ts';
 import { type DecisionNames } from '../bundles/decision_tape.ts';
 
 /** The number enters the hash: never reuse one. */
@@ -24,17 +23,22 @@ export const FAMILY = {
   fault: 6,
   /** node; of a crash that waits for a write: node, starts, 1. */
   process: 7,
+  /** client, index of the operation, number of the choice: in a system of one's own. */
+  choice: 8,
+  /** client, operations done: the rest after them. */
+  rest: 9,
 } as const;
 
 /** Names as bundles carry them, so that they can be read without this code. */
 export function decisionNames(
   domains: Readonly<Record<string, number>>,
+  commands: readonly string[],
   replicaCount: number,
 ): DecisionNames {
   return {
     domains: byNumber(domains),
     families: byNumber(FAMILY),
-    commands: COMMAND_NAMES,
+    commands,
     replicaCount,
   };
 }

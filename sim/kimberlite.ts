@@ -11,6 +11,7 @@ import { format } from '../core/storage/format.ts';
 import { Replica } from '../core/vsr/replica.ts';
 import { type History } from '../invariants/history.ts';
 import { CHECKERS } from '../invariants/registry.ts';
+import { CANARIES } from './canaries.ts';
 import { FaultAtlas } from './faults/fault_atlas.ts';
 import { KIMBERLITE_WORDS } from './kimberlite_words.ts';
 import { type SimDisk } from './ports/sim_storage.ts';
@@ -31,6 +32,7 @@ const NONE = -1;
 export const KIMBERLITE: System = Object.freeze({
   name: 'kimberlite',
   checkers: CHECKERS,
+  canaries: CANARIES,
   words: KIMBERLITE_WORDS,
   disk(config: ClusterConfig): DiskShape {
     const { end, journalHeaders } = zonesOf(config);

@@ -1,6 +1,8 @@
 /** Kimberlite's messages, operations, timers and the zones of its data file, in words for people. */
+import { type NodeProcess } from '../core/component.ts';
 import { HEADER_SIZE, type ClusterConfig } from '../core/constants.ts';
 import { resultName } from '../core/kernel/operations.ts';
+import { COMMAND_NAMES } from '../core/message/header.ts';
 import { type Region } from '../core/message/region.ts';
 import { zonesOf } from '../core/storage/data_file.ts';
 import { CLIENT_TIMER } from '../core/vsr/client.ts';
@@ -9,7 +11,7 @@ import { TIMER } from '../core/vsr/timeouts.ts';
 import { clientState, replicaState } from './kimberlite_state.ts';
 import { messageOp, messageText, operationText } from './message_text.ts';
 import { placeText, sectorPlace } from './sector_place.ts';
-import { type ClientProcess, type NodeProcess } from './system.ts';
+import { type ClientProcess } from './system.ts';
 import { type Words } from './words.ts';
 import { SimClient } from './workload/sim_client.ts';
 
@@ -30,6 +32,7 @@ function refusal(reply: Region): string | null {
 }
 
 export const KIMBERLITE_WORDS: Words = Object.freeze({
+  commands: COMMAND_NAMES,
   message: messageText,
   messageOp,
   operation: operationText,

@@ -2,6 +2,7 @@
  * Any object's own plain properties as a tree, for components whose system has no words for them.
  * Bounded in depth and breadth; a cycle ends where it closes; ports and buffers are left out or cut.
  */
+import { PlainNetwork } from '../core/message/plain_network.ts';
 import { MessagePool, Message } from '../core/message/pool.ts';
 import { Prng } from '../core/prng.ts';
 import { SimClock } from './ports/sim_clock.ts';
@@ -15,8 +16,8 @@ const CHILDREN_MAX = 64;
 const TEXT_MAX = 200;
 
 /** The component's surroundings, which every one of them holds. */
-const SURROUNDINGS = [SimClock, NetworkPort, SimDisk, MessagePool, Prng];
-const SURROUNDING_NAMES = ['observer', 'host', 'config', 'plan', 'settings'];
+const SURROUNDINGS = [SimClock, NetworkPort, PlainNetwork, SimDisk, MessagePool, Prng];
+const SURROUNDING_NAMES = ['observer', 'host', 'config', 'plan', 'settings', 'ports', 'options', 'factory'];
 
 export function plainTree(object: object): StateNode {
   return nodeOf(object, [object]);

@@ -5,6 +5,7 @@
  * stays, and the next start is a new object on it. A paused process stands still: what is due for
  * it is held back in order, and runs when it resumes.
  */
+import { type NodeProcess } from '../core/component.ts';
 import { COMMAND_NAMES } from '../core/message/header.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
 import { type Region } from '../core/message/region.ts';
@@ -20,7 +21,7 @@ import { FAULT_CLASSES, type Plan } from './plan.ts';
 import { type SimClock, type VirtualTime } from './ports/sim_clock.ts';
 import { type SimDisk } from './ports/sim_storage.ts';
 import { processRng } from './ports/sim_rng.ts';
-import { type NodeGroup, type NodeProcess, type System } from './system.ts';
+import { type NodeGroup, type System } from './system.ts';
 import { type Watch } from './watch.ts';
 
 const NONE = -1;
@@ -129,6 +130,7 @@ export class Processes implements ReplicaObserver {
       pool: options.pool,
       observer: this,
       settings: plan.settings ?? null,
+      report: (what, value) => this.reported(node, what, value),
     });
     this.replicas[node] = replica;
     this.suite.started(node);
@@ -273,6 +275,12 @@ export class Processes implements ReplicaObserver {
     this.counters.syncs++;
     if (this.watch.observer !== null) this.watch.synced(replica, fromOp, toOp);
     this.suite.synced(replica.replicaIndex, toOp);
+  }
+
+  /** A node of a system of one's own tells something. */
+  private reported(node: number, what: string, value: unknown): void {
+    if (this.watch.observer !== null) this.watch.reported(node, what, value);
+    this.suite.reported(node, what, value);
   }
 
   private countViews(): void {

@@ -7,28 +7,21 @@
  * a snapshot can see. What it makes depends on the arguments alone.
  */
 import { type PlainData } from '../bundles/format.ts';
+import { type NodePorts, type NodeProcess } from '../core/component.ts';
 import { type ClusterConfig } from '../core/constants.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
 import { type Region } from '../core/message/region.ts';
-import { type Network, type StorageResult } from '../core/ports.ts';
+import { type Network } from '../core/ports.ts';
 import { type ReplicaOptions } from '../core/vsr/replica.ts';
 import { type History } from '../invariants/history.ts';
 import { type CheckerEntry } from '../invariants/invariant.ts';
+import { type Canary } from './canaries.ts';
 import { type Counters } from './counters.ts';
 import { type Decisions } from './decide.ts';
 import { type Plan } from './plan.ts';
 import { type SimClock } from './ports/sim_clock.ts';
 import { type SimDisk } from './ports/sim_storage.ts';
 import { type Words } from './words.ts';
-
-/** One process of a node: what the world starts and feeds. */
-export interface NodeProcess {
-  start(): void;
-  /** The message is lent for the call: `ref()` it to keep it. */
-  onMessage(message: Message): void;
-  onTimer(timer: number): void;
-  onStorage(token: number, result: StorageResult): void;
-}
 
 /** A client and its loop of operations: one is open at a time. */
 export interface ClientProcess {
@@ -50,16 +43,16 @@ export interface ClientProcess {
 export interface ClientHost {
   clientCalled(client: number, operation: number, body: Uint8Array): void;
   clientReturned(client: number, reply: Message): void;
+  /** The same for systems whose operations and answers are plain data. */
+  clientInvoked(client: number, operation: PlainData): void;
+  clientAnswered(client: number, answer: PlainData): void;
   clientAbandoned(client: number): void;
   /** Calls `begin` of this client after `delayMicros`. */
   clientRests(client: number, delayMicros: number): void;
 }
 
-/** What a node's process is made with: its ports and its place. */
-export interface NodeOptions extends ReplicaOptions {
-  /** `settings` of the scenario. */
-  readonly settings: PlainData;
-}
+/** What a node's process is made with. */
+export interface NodeOptions extends ReplicaOptions, NodePorts {}
 
 export interface ClientOptions {
   readonly host: ClientHost;
@@ -125,6 +118,7 @@ export interface System {
   /** Plans and bundles carry it. */
   readonly name: string;
   readonly checkers: readonly CheckerEntry[];
+  readonly canaries: readonly Canary[];
   /** Left out: numbers instead of words. */
   readonly words?: Words;
   disk(config: ClusterConfig): DiskShape;

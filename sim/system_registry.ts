@@ -2,6 +2,7 @@
  * The systems that this process knows by name. A plan names its system and brings no code: whoever
  * runs it has loaded the system before, because somebody asked for it by name or by module.
  */
+import { CANARY, type CanaryId } from '../core/canary.ts';
 import { KIMBERLITE } from './kimberlite.ts';
 import { type Plan } from './plan.ts';
 import { type System } from './system.ts';
@@ -16,6 +17,15 @@ const systems = new Map<string, System>([[KIMBERLITE.name, KIMBERLITE]]);
 export function registerSystem(system: System): void {
   if (system.name === KIMBERLITE.name) throw new Error(`the name "${system.name}" is taken`);
   systems.set(system.name, system);
+}
+
+/** The canary of this name in the plan's system; null: none. Throws when there is none of that name. */
+export function canaryIdOf(plan: Plan, name: string | null): CanaryId {
+  if (name === null) return CANARY.none;
+  const { name: system, canaries } = systemOf(plan);
+  const canary = canaries.find((candidate) => candidate.name === name);
+  if (canary === undefined) throw new Error(`system "${system}" has no canary "${name}"`);
+  return canary.id;
 }
 
 /** Throws `UnknownSystem` when nobody has loaded it. */

@@ -5,8 +5,8 @@
  *
  * Not secure, and need not be: it tells accidents apart, not forgeries.
  */
-import { COMMAND_NAMES } from '../core/message/header.ts';
 import { EVENT, EVENT_NAMES } from './events.ts';
+import { type Words } from './words.ts';
 
 function hex(word: number): string {
   return (word >>> 0).toString(16).padStart(8, '0');
@@ -61,7 +61,7 @@ export class Trace {
   }
 
   /** The last event in words: virtual time, kind, who. */
-  describe(replicaCount: number): string {
+  describe(replicaCount: number, words: Words): string {
     const who = (node: number): string =>
       node < replicaCount ? `R${node}` : `C${node - replicaCount}`;
     const seconds = (this.time / 1_000_000).toFixed(6);
@@ -69,7 +69,7 @@ export class Trace {
     const head = `${seconds}s ${name}`;
     switch (this.kind) {
       case EVENT.deliver: {
-        const command = COMMAND_NAMES[this.b & 0xff] ?? `command ${this.b & 0xff}`;
+        const command = words.commands[this.b & 0xff] || `command ${this.b & 0xff}`;
         const flags = this.b >>> 8;
         const remark = (flags & 1 ? ' (duplicate)' : '') + (flags & 2 ? ' (corrupted)' : '');
         return `${head} ${who(this.a)} -> ${who(this.node)} ${command} ${hex(this.c)}${remark}`;

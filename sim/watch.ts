@@ -14,6 +14,7 @@ import { regionOf, type Region } from '../core/message/region.ts';
 import { SECTOR_SIZE } from '../core/ports.ts';
 import { type Replica } from '../core/vsr/replica.ts';
 import { Counters } from './counters.ts';
+import { plainText } from './own_words.ts';
 import { type VirtualTime } from './ports/sim_clock.ts';
 import { type Entry, type EntryKind, type WorldObserver } from './recorder.ts';
 import { RESTORED, type Bystander } from './snapshot.ts';
@@ -200,6 +201,11 @@ export class Watch implements Bystander {
     this.tell('commit', 'sync', node, text, { op: toOp, view });
   }
 
+  /** In a system of one's own: what became of the node, in its own words. */
+  reported(node: number, what: string, value: unknown): void {
+    this.tell('view_change', what, node, `${what} ${plainText(value)}`, {});
+  }
+
   // --- Processes ---
 
   crashed(node: number, cause: string, downMicros: number): void {
@@ -272,9 +278,17 @@ export class Watch implements Bystander {
     else this.tell('client', 'failure', node, `${what}: ${refusal}`, { ...about, cause: 'refused' });
   }
 
+  invoked(node: number, operation: unknown): void {
+    this.tell('client', 'request', node, plainText(operation), {});
+  }
+
+  answered(node: number, answer: unknown): void {
+    this.tell('client', 'success', node, plainText(answer), {});
+  }
+
   abandoned(node: number): void {
-    const text = 'evicted: what became of its operation is not known';
-    this.tell('client', 'failure', node, text, { cause: 'evicted' });
+    const text = 'given up: what became of its operation is not known';
+    this.tell('client', 'failure', node, text, { cause: 'abandoned' });
   }
 
   // --- Checkers ---

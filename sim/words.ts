@@ -2,14 +2,17 @@
  * What the bytes of a system mean, in words for people: timelines and state trees ask for them, no
  * run depends on them. A system that brings none is shown in numbers.
  */
+import { type NodeProcess } from '../core/component.ts';
 import { type ClusterConfig } from '../core/constants.ts';
-import { commandOf, opOf, requestOf } from '../core/message/header.ts';
+import { COMMAND_NAMES, commandOf, opOf, requestOf } from '../core/message/header.ts';
 import { type Region } from '../core/message/region.ts';
 import { SECTOR_SIZE } from '../core/ports.ts';
 import { type StateNode } from './state_node.ts';
-import { type ClientProcess, type NodeProcess } from './system.ts';
+import { type ClientProcess } from './system.ts';
 
 export interface Words {
+  /** Names of the messages' commands, by code; '' or nothing: it has none. */
+  readonly commands: readonly string[];
   /**
    * Command, and what tells the message whose header is at `at` from others of its kind; without
    * view and ends. Its bytes may have been damaged on the way: nothing in them may be trusted.
@@ -40,6 +43,7 @@ function safe(value: number): number {
 }
 
 export const PLAIN_WORDS: Words = Object.freeze({
+  commands: COMMAND_NAMES,
   message: (region: Region, at: number) =>
     `command ${commandOf(region, at)} op ${safe(opOf(region, at))} request ${requestOf(region, at)}`,
   messageOp: (region: Region, at: number) => safe(opOf(region, at)),

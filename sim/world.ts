@@ -9,6 +9,7 @@
 import { packDecisions, type DecisionTape } from '../bundles/decision_tape.ts';
 import { type PlainData } from '../bundles/format.ts';
 import { ReplicaFatal } from '../core/assert.ts';
+import { type NodeProcess } from '../core/component.ts';
 import { type ClusterConfig } from '../core/constants.ts';
 import { AT } from '../core/message/header.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
@@ -34,11 +35,11 @@ import { SimDisk } from './ports/sim_storage.ts';
 import { type WorldObserver } from './recorder.ts';
 import { NO_LIMITS, type SeedLimits, type SeedResult, type SeedViolation } from './search/seed_result.ts';
 import { type SeedRun } from './search/seed_run.ts';
-import { type ClientHost, type ClientProcess, type NodeProcess } from './system.ts';
+import { type ClientHost, type ClientProcess } from './system.ts';
 import { Trace } from './trace.ts';
 import { replicasIn, verdictOf } from './verdict.ts';
 import { Watch } from './watch.ts';
-import { PLAIN_WORDS } from './words.ts';
+import { PLAIN_WORDS, type Words } from './words.ts';
 
 /** How often the heal phase asks whether everything has settled, and how long it must have. */
 const SETTLE_MICROS = 50_000;
@@ -76,6 +77,8 @@ export class World
   readonly arena: Arena;
   readonly time: VirtualTime = { now: 0 };
 
+  /** What the system's bytes mean, for people. */
+  readonly words: Words;
   private readonly watch: Watch;
   private readonly thePlan: Plan;
   private readonly queue: EventQueue;
@@ -102,6 +105,7 @@ export class World
 
   constructor(options: WorldOptions) {
     const { plan, arena } = options;
+    this.words = arena.system.words ?? PLAIN_WORDS;
     const limits = options.limits ?? NO_LIMITS;
     arena.reset();
     this.thePlan = plan;
@@ -126,7 +130,7 @@ export class World
       counters: this.counters,
       config: this.config,
       replicaCount: this.replicaCount,
-      words: arena.system.words ?? PLAIN_WORDS,
+      words: this.words,
     });
     const watch = this.watch;
 
@@ -269,7 +273,7 @@ export class World
   }
 
   describe(): string {
-    return this.trace.describe(this.replicaCount);
+    return this.trace.describe(this.replicaCount, this.words);
   }
 
   /** The plan is plain data already. */
@@ -286,7 +290,8 @@ export class World
   decisionTape(): DecisionTape | null {
     const { recorder } = this.decisions;
     if (recorder === null) return null;
-    return packDecisions(recorder.columns(), recorder.total, decisionNames(DOMAIN, this.replicaCount));
+    const names = decisionNames(DOMAIN, this.words.commands, this.replicaCount);
+    return packDecisions(recorder.columns(), recorder.total, names);
   }
 
   /** Runs the next event; false when there is none, and nothing happened. */
@@ -517,6 +522,17 @@ export class World
   clientReturned(client: number, reply: Message): void {
     if (this.watch.observer !== null) this.watch.returned(this.replicaCount + client, reply);
     this.suite.returned(client, reply);
+    if (this.healedAt !== NONE) this.stopClients();
+  }
+
+  clientInvoked(client: number, operation: PlainData): void {
+    if (this.watch.observer !== null) this.watch.invoked(this.replicaCount + client, operation);
+    this.suite.invoked(client, operation);
+  }
+
+  clientAnswered(client: number, answer: PlainData): void {
+    if (this.watch.observer !== null) this.watch.answered(this.replicaCount + client, answer);
+    this.suite.answered(client, answer);
     if (this.healedAt !== NONE) this.stopClients();
   }
 

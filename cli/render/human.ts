@@ -79,7 +79,7 @@ export function violationText(violation: CampaignViolation, context: ViolationCo
     ['code', `kimberlite ${code.version}, commit ${code.commit}, Node ${code.node}`],
   ];
   if (bundle !== null) {
-    rows.push(['replay', replayText(bundle)]);
+    rows.push(['replay', replayText(bundle, code.module)]);
     rows.push(['hint', hintText(violation, context)]);
   }
   const lines = rows.map(([label, text]) => `  ${label.padEnd(7)} ${text}\n`);
@@ -87,8 +87,9 @@ export function violationText(violation: CampaignViolation, context: ViolationCo
 }
 
 /** In a clone there is no `vopr` on the path, but npm knows it. */
-function replayText(bundle: string): string {
-  const args = `repro ${shellWord(bundle)}`;
+function replayText(bundle: string, module: string | undefined): string {
+  const system = module === undefined ? '' : ` --system ${shellWord(module)}`;
+  const args = `repro ${shellWord(bundle)}${system}`;
   const inClone = process.env['npm_lifecycle_event'] === 'vopr';
   return inClone ? `vopr ${args}   (in this clone: npm run -s vopr -- ${args})` : `vopr ${args}`;
 }

@@ -17,6 +17,7 @@ import {
   type Bundle,
 } from '../../bundles/format.ts';
 import { UsageError } from '../usage_error.ts';
+import { requireSystemOf } from './own_system.ts';
 
 /** `combined-1182-agreement.kmb`; the canary's name stands in for the checker's. */
 export function bundleFileName(
@@ -46,7 +47,10 @@ export function writeBundle(directory: string, name: string, bytes: Uint8Array):
   return path;
 }
 
-/** `-` is standard input. Throws UsageError with the path, the reason and what to do. */
+/**
+ * `-` is standard input. A bundle of a system that is not in use is refused. Throws UsageError with the
+ * path, the reason and what to do.
+ */
 export function readBundle(path: string): Bundle {
   const shown = path === '-' ? 'standard input' : `"${path}"`;
   let bytes: Uint8Array;
@@ -57,14 +61,17 @@ export function readBundle(path: string): Bundle {
       cause: error,
     });
   }
+  let bundle: Bundle;
   try {
-    return decodeBundle(bytes);
+    bundle = decodeBundle(bytes);
   } catch (error) {
     if (!(error instanceof BundleError)) throw error;
     throw new UsageError(`Cannot open the bundle from ${shown}: ${error.message}; ${ADVICE[error.code]}`, {
       cause: error,
     });
   }
+  requireSystemOf(bundle.plan, bundle.code.module ?? null, `The bundle from ${shown}`);
+  return bundle;
 }
 
 const ADVICE: Readonly<Record<BundleError['code'], string>> = {

@@ -6,9 +6,10 @@ import { encodeBundle, type Bundle } from '../../bundles/format.ts';
 import { CANARY, type CanaryId } from '../../core/canary.ts';
 import { allProbes } from '../../core/probe.ts';
 import { CHECKERS } from '../../invariants/registry.ts';
-import { SCENARIOS, SCENARIO_NAMES, findScenario as scenarioNamed } from '../../scenarios/registry.ts';
+import { SCENARIOS } from '../../scenarios/registry.ts';
 import { type Scenario } from '../../scenarios/scenario.ts';
-import { CANARIES, CANARY_NAMES, findCanary as canaryNamed, type Canary } from '../../sim/canaries.ts';
+import { type CheckerEntry } from '../../invariants/invariant.ts';
+import { CANARIES, type Canary } from '../../sim/canaries.ts';
 import { makePlan } from '../../sim/plan.ts';
 import { planFrom, planProblem } from '../../sim/plan_check.ts';
 import { recordBundle, type BundleRequest } from '../../sim/search/record_bundle.ts';
@@ -19,22 +20,49 @@ import { type SeedRun } from '../../sim/search/seed_run.ts';
 import { type World } from '../../sim/world.ts';
 import { unknownName } from '../unknown_name.ts';
 import { UsageError } from '../usage_error.ts';
+import { ownSystem } from './own_system.ts';
+
+function scenarios(): readonly Scenario[] {
+  return ownSystem()?.scenarios ?? SCENARIOS;
+}
+
+function checkers(): readonly CheckerEntry[] {
+  return ownSystem()?.checkers ?? CHECKERS;
+}
+
+function canaries(): readonly Canary[] {
+  return ownSystem()?.canaries ?? CANARIES;
+}
 
 export function scenarioNames(): readonly string[] {
-  return SCENARIO_NAMES;
+  return scenarios().map(({ name }) => name);
 }
 
-/** Kebab-case is accepted too. */
+/** Kebab-case is accepted for snake_case, and the other way round. */
 export function findScenario(name: string): Scenario {
-  const scenario = scenarioNamed(name);
-  if (scenario !== null) return scenario;
-  throw new UsageError(unknownName('scenario', name, SCENARIO_NAMES, 'vopr scenarios'));
+  return named('scenario', name, scenarios());
 }
+
+/**
+ * Of a bundle: throws UsageError when it names a scenario that this version has not. Runs from tests
+ * may be of no scenario: plans by hand are `plain`, scenarios written in a test `inline_...`.
+ */
+export function requireScenario(name: string): void {
+  if (name !== 'plain' && !name.startsWith(INLINE)) findScenario(name);
+}
+
+export const INLINE = 'inline_';
 
 export function findCanary(name: string): Canary {
-  const canary = canaryNamed(name);
-  if (canary !== null) return canary;
-  throw new UsageError(unknownName('canary', name, CANARY_NAMES, 'vopr canaries'));
+  return named('canary', name, canaries());
+}
+
+function named<T extends { readonly name: string }>(kind: string, name: string, all: readonly T[]): T {
+  const wanted = name.replaceAll('-', '_');
+  const found = all.find((candidate) => candidate.name.replaceAll('-', '_') === wanted);
+  if (found !== undefined) return found;
+  const plural = kind === 'canary' ? 'canaries' : `${kind}s`;
+  throw new UsageError(unknownName(kind, name, all.map((candidate) => candidate.name), `vopr ${plural}`));
 }
 
 // --- Runs ---
@@ -72,7 +100,7 @@ export function recordRun(request: BundleRequest): { result: SeedResult; bytes: 
 export function runsOf(bundle: Bundle, name = 'the bundle'): BundleRuns {
   let canary: CanaryId = CANARY.none;
   try {
-    findScenario(bundle.scenario);
+    requireScenario(bundle.scenario);
     if (bundle.canary !== null) canary = findCanary(bundle.canary).id;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -115,7 +143,7 @@ export interface ScenarioRow {
 }
 
 export function scenarioRows(): readonly ScenarioRow[] {
-  return SCENARIOS.map(({ name, category, summary, replicas, gates, invariants }) => ({
+  return scenarios().map(({ name, category, summary, replicas, gates, invariants }) => ({
     name,
     category,
     summary,
@@ -137,10 +165,10 @@ export interface InvariantRow {
 }
 
 export function invariantRows(): readonly InvariantRow[] {
-  return CHECKERS.map(({ id, claim }) => ({
+  return checkers().map(({ id, claim }) => ({
     name: id,
     claim,
-    scenarios: SCENARIOS.filter(({ invariants }) => invariants.includes(id)).map(({ name }) => name),
+    scenarios: scenarios().filter(({ invariants }) => invariants.includes(id)).map(({ name }) => name),
   }));
 }
 
@@ -158,7 +186,7 @@ export interface CanaryRow {
 }
 
 export function canaryRows(): readonly CanaryRow[] {
-  return CANARIES.map(({ name, bug, caughtBy, scenario, seeds }) => ({
+  return canaries().map(({ name, bug, caughtBy, scenario, seeds }) => ({
     name,
     bug,
     caught_by: caughtBy,

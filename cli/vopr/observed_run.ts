@@ -5,14 +5,13 @@
 import { existsSync } from 'node:fs';
 import { type Command } from 'commander';
 import { type Bundle } from '../../bundles/format.ts';
-import { findScenario as scenarioNamed } from '../../scenarios/registry.ts';
 import { type Entry } from '../../sim/recorder.ts';
 import { NO_LIMITS, type SeedViolation } from '../../sim/search/seed_result.ts';
 import { type World } from '../../sim/world.ts';
 import { grouped } from '../numbers.ts';
 import { UsageError } from '../usage_error.ts';
 import { readBundle } from './bundle_file.ts';
-import { findCanary, findScenario, worldOfBundle, worldOfSeed } from './catalogue.ts';
+import { findCanary, findScenario, scenarioNames, worldOfBundle, worldOfSeed } from './catalogue.ts';
 import { parseSeed } from './run.ts';
 import { type LaneState, type ReplicaStatus } from './timeline_log.ts';
 
@@ -46,7 +45,7 @@ export function openRun(argument: string, { seed, canary }: RunSourceOptions): O
     const world = worldOfSeed({ scenario, seed, canary: planted, limits: NO_LIMITS });
     return { world, bundle: null, scenario: scenario.name, seed, canary: planted?.name ?? null };
   }
-  if (scenarioNamed(argument) !== null && !existsSync(argument)) {
+  if (scenarioNames().includes(argument) && !existsSync(argument)) {
     throw new UsageError(`"${argument}" is a scenario: give the run's --seed as well, or name a bundle`);
   }
   if (canary !== undefined) {

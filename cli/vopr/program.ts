@@ -4,6 +4,7 @@ import { EXIT, type ExitStatus } from '../usage_error.ts';
 import { packageVersion } from '../version.ts';
 import { addCanariesCommand } from './canaries.ts';
 import { addInvariantsCommand } from './invariants.ts';
+import { loadOwnSystem } from './own_system.ts';
 import { addReproCommand } from './repro.ts';
 import { addRunCommand } from './run.ts';
 import { addScenariosCommand } from './scenarios.ts';
@@ -20,6 +21,13 @@ export function vopr(argv: readonly string[]): Promise<number> {
     'Simulates whole clusters of replicas, with faults on and checkers on, one seed after another.',
     packageVersion(),
   );
+  program
+    .option('--system <module>', "a system of one's own instead of Kimberlite (docs/own_systems.md)")
+    .configureHelp({ showGlobalOptions: true })
+    .hook('preAction', async () => {
+      const { system } = program.opts<{ system?: string }>();
+      if (system !== undefined) await loadOwnSystem(system);
+    });
   program.addHelpText(
     'after',
     '\nExit status: 0 passed, 1 violation, 2 usage or operating error, 3 vacuous\n' +

@@ -47,6 +47,8 @@ export interface SeedGivenUp {
 export interface SeedWorkerData {
   /** One i32: positions above it are of no interest any more. */
   readonly positionMax: SharedArrayBuffer;
+  /** Module of a system of one's own; null: none. */
+  readonly system: string | null;
 }
 
 export function runSeedOfTask(task: SeedTask, position: number): SeedAnswer {

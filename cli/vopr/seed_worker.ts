@@ -7,5 +7,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { type SeedWorkerData } from './seed_task.ts';
 
 module.enableCompileCache();
+const data = workerData as SeedWorkerData;
+const { loadOwnSystem } = await import('./own_system.ts');
+if (data.system !== null) await loadOwnSystem(data.system);
 const { serveBatches } = await import('./seed_task.ts');
-if (parentPort !== null) serveBatches(parentPort, workerData as SeedWorkerData);
+if (parentPort !== null) serveBatches(parentPort, data);

@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { type Campaign, seedAt } from '../../sim/search/campaign.ts';
 import { type SeedResult } from '../../sim/search/seed_result.ts';
 import { UsageError } from '../usage_error.ts';
+import { ownSystemUrl } from './own_system.ts';
 import {
   type SeedAnswer,
   type SeedBatch,
@@ -56,7 +57,7 @@ export class SeedWorkers {
     // The same module whether run from source or from dist/.
     const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
     const module = new URL(`./seed_worker${extension}`, import.meta.url);
-    const workerData: SeedWorkerData = { positionMax: this.#positionMax.buffer };
+    const workerData: SeedWorkerData = { positionMax: this.#positionMax.buffer, system: ownSystemUrl() };
     for (let i = 0; i < jobs; i++) {
       const thread: Thread = { worker: new Worker(module, { workerData }), queue: [] };
       thread.worker.on('message', (answer: SeedAnswer | SeedGivenUp) => {

@@ -52,6 +52,8 @@ export const COMMAND = {
 } as const;
 export type Command = (typeof COMMAND)[keyof typeof COMMAND];
 export const COMMAND_COUNT = 26;
+/** From here to 255: messages of components of one's own (plain_network.ts). Never a replica's. */
+export const OWN_COMMAND_MIN = 128;
 
 /** In order of code: names used in traces, transcripts and specs. */
 export const COMMAND_NAMES: readonly string[] = [

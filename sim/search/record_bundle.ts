@@ -1,9 +1,7 @@
 /** The one way in which a failing run becomes a bundle: it is run, with the recorders on. */
 import { type Bundle, type BundleCode, type PlainData } from '../../bundles/format.ts';
-import { assert } from '../../core/assert.ts';
-import { CANARY, type CanaryId } from '../../core/canary.ts';
-import { findCanary } from '../canaries.ts';
 import { type Plan } from '../plan.ts';
+import { canaryIdOf } from '../system_registry.ts';
 import { type WorldPlaces } from './run_seed.ts';
 import { type SeedLimits, type SeedResult, type SeedViolation } from './seed_result.ts';
 import { record, type Recording } from './seed_run.ts';
@@ -28,7 +26,7 @@ export interface BundleRun {
 /** Runs the plan from its beginning, in the first place of `places`. */
 export function recordBundle(places: WorldPlaces, request: BundleRequest): BundleRun {
   const { plan, limits } = request;
-  const canary = canaryId(request.canary);
+  const canary = canaryIdOf(plan, request.canary);
   const world = places.start({ plan, canary, limits, recordDecisions: true });
   const recording = record(world);
   return {
@@ -65,11 +63,4 @@ export function bundleOf(
     digests,
     decisions,
   };
-}
-
-function canaryId(name: string | null): CanaryId {
-  if (name === null) return CANARY.none;
-  const canary = findCanary(name);
-  assert(canary !== null, 'bundle: unknown canary');
-  return canary.id;
 }

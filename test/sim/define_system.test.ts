@@ -1,0 +1,309 @@
+/**
+ * A system of one's own stands in the same world as Kimberlite: deterministic, saved and put back,
+ * planned, recorded, checked. The register of examples/own_protocol, and small ones made here.
+ */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { readDecisions, decisionText } from '../../bundles/format.ts';
+import { PlainNetwork, micros, type CallerPorts, type NodePorts } from '../../core/component.ts';
+import { CANARY } from '../../core/canary.ts';
+import { type Message } from '../../core/message/pool.ts';
+import { system as register } from '../../examples/own_protocol/system.ts';
+import { type Checker } from '../../invariants/invariant.ts';
+import { NETWORK, STORAGE } from '../../scenarios/profiles.ts';
+import { defineSystem, type OwnSystem, type SystemDefinition } from '../../sim/define_system.ts';
+import { SectorAtlas } from '../../sim/faults/sector_atlas.ts';
+import { makePlan, type Plan } from '../../sim/plan.ts';
+import { planProblem } from '../../sim/plan_check.ts';
+import { Recorder } from '../../sim/recorder.ts';
+import { recordBundle } from '../../sim/search/record_bundle.ts';
+import { WorldPlaces } from '../../sim/search/run_seed.ts';
+import { NO_LIMITS, type SeedResult } from '../../sim/search/seed_result.ts';
+import { replayAgainst, runInLockStep, runToEnd } from '../../sim/search/seed_run.ts';
+import { Snapshot } from '../../sim/snapshot.ts';
+import { stateTree } from '../../sim/state_tree.ts';
+import { canaryIdOf, registerSystem, systemOf } from '../../sim/system_registry.ts';
+import { type World } from '../../sim/world.ts';
+import { OMITTED_STRIDE } from '../../sim/workload/operations.ts';
+import { Bench } from './ports/lab.ts';
+
+registerSystem(register);
+const places = new WorldPlaces();
+
+function planFor(system: OwnSystem, seed: number, scenario = 0): Plan {
+  const options = system.scenarios[scenario];
+  assert.ok(options !== undefined);
+  return makePlan(options, seed);
+}
+
+function start(plan: Plan, canary: string | null = null, place = 0): World {
+  return places.start({ plan, canary: canaryIdOf(plan, canary), limits: NO_LIMITS }, place);
+}
+
+suite('the register, simulated', () => {
+  test('its seeds pass, none of them vacuous', () => {
+    for (const [scenario] of register.scenarios.entries()) {
+      for (let seed = 1; seed <= 30; seed++) {
+        const result = runToEnd(start(planFor(register, seed, scenario)));
+        assert.equal(result.violation, null);
+        assert.deepEqual(result.unmet, []);
+        assert.ok((result.checks['linearizable'] as number) > 100);
+      }
+    }
+  });
+
+  for (const canary of register.canaries) {
+    test(`${canary.name} is caught by ${canary.caughtBy}`, () => {
+      const scenario = register.scenarios.findIndex(({ name }) => name === canary.scenario);
+      for (let seed = 1; seed <= canary.seeds; seed++) {
+        const result = runToEnd(start(planFor(register, seed, scenario), canary.name));
+        if (result.violation === null) continue;
+        assert.equal(result.violation.invariant, canary.caughtBy);
+        return;
+      }
+      assert.fail('it survived');
+    });
+  }
+
+  test('two runs do not part; a plan that went through JSON gives the same run', () => {
+    const plan = planFor(register, 5);
+    const result = runInLockStep(start(plan), start(plan, null, 1));
+    assert.equal(result.violation, null);
+    const again = JSON.parse(JSON.stringify(plan)) as Plan;
+    assert.equal(planProblem(again), null);
+    assert.equal(runToEnd(start(again)).digest, result.digest);
+    assert.ok(result.events > 500);
+  });
+
+  test('restored in the middle, it ends as if never interrupted', () => {
+    const plan = planFor(register, 7);
+    const whole = runToEnd(start(plan));
+    const world = start(plan);
+    while (world.events < whole.events >> 1) world.step();
+    const snapshot = Snapshot.of(world);
+    for (let round = 0; round < 3; round++) {
+      const again = runToEnd(world);
+      assert.equal(again.digest, whole.digest);
+      assert.deepEqual(again.checks, whole.checks);
+      snapshot.restore();
+    }
+  });
+
+  test('an operation that is left out changes no other', () => {
+    const asked = (plan: Plan): string[] => {
+      const recorder = new Recorder({ capacity: 1 << 20, filter: { kinds: ['client'] } });
+      const world = start(plan);
+      world.observer = recorder;
+      runToEnd(world);
+      return recorder.entries().filter(({ what, node }) => what === 'request' && node === plan.replicaCount)
+        .map(({ text }) => text);
+    };
+    const plan = planFor(register, 9);
+    const all = asked(plan);
+    const without = asked({ ...plan, workload: { ...plan.workload, omitted: [3, OMITTED_STRIDE + 1] } });
+    assert.deepEqual(without.slice(0, 3), all.slice(0, 3));
+    assert.deepEqual(without.slice(3, 10), all.slice(4, 11));
+  });
+
+  test('its bundle names system and messages, and replays exactly', () => {
+    const plan = planFor(register, 17, 1);
+    const code = { version: '0', commit: 'unknown', node: 'v24' };
+    const request = { plan, canary: 'confirmed-unsynced', limits: NO_LIMITS, code };
+    const { bundle } = recordBundle(places, request);
+    assert.ok(bundle !== null && bundle.decisions !== null);
+    assert.equal((bundle.plan as unknown as Plan).system, 'register');
+    const replay = replayAgainst(start(plan, 'confirmed-unsynced'), bundle.digests, 5);
+    assert.equal(replay.departure, null);
+    assert.equal(replay.result.violation?.message, bundle.failure.message);
+    assert.match(replay.lastEvents.join('\n'), /deliver [RC]\d -> [RC]\d (ask|tell|store|stored) /);
+    const { names } = bundle.decisions;
+    const decisions = [...readDecisions(bundle.decisions)];
+    const told = decisions.map((decision) => decisionText(decision, names)).join('\n');
+    assert.match(told, /delay \d+ of R\d -> C\d tell #[0-9a-f]{8}\n/);
+    assert.match(told, /operation \d+ of C1 operation 0, choice 0/);
+  });
+
+  test('people see its messages and its state in its own words', () => {
+    const world = start(planFor(register, 3));
+    const recorder = new Recorder({ capacity: 1 << 20 });
+    world.observer = recorder;
+    while (world.events < 200) world.step();
+    const texts = recorder.entries().map(({ text }) => text).join('\n');
+    assert.match(texts, /store round=\d+ version=\[\d+ \d \d+\] to R1/);
+    assert.match(texts, /^kind=write value=\d+$/m);
+    const tree = JSON.stringify(stateTree(world));
+    assert.match(tree, /"version":\{"0":\d+,"1":\d+,"2":\d+\}/);
+    assert.match(tree, /"heard":/);
+  });
+});
+
+// --- A system as small as they get: nodes that greet, callers that are greeted ---
+
+type Greeting = { readonly kind: 'hello' } | { readonly kind: 'welcome' };
+const GREETINGS = ['hello', 'welcome'] as const;
+
+class Greeter {
+  private readonly ports: NodePorts;
+  private readonly network: PlainNetwork<Greeting>;
+
+  constructor(ports: NodePorts) {
+    this.ports = ports;
+    this.network = new PlainNetwork<Greeting>(ports, ports.replicaIndex, GREETINGS);
+  }
+
+  start(): void {
+    this.ports.report('up', { settings: this.ports.settings });
+  }
+
+  onMessage(message: Message): void {
+    const letter = this.network.open(message);
+    if (letter !== null) this.network.send(letter.from, { kind: 'welcome' });
+  }
+
+  onTimer(): void {}
+  onStorage(): void {}
+}
+
+class Greeted {
+  private readonly ports: CallerPorts<string>;
+  private readonly network: PlainNetwork<Greeting>;
+
+  constructor(ports: CallerPorts<string>) {
+    this.ports = ports;
+    this.network = new PlainNetwork<Greeting>(ports, ports.node, GREETINGS);
+  }
+
+  call(operation: string): void {
+    if (operation === 'give up') return this.ports.abandon();
+    this.network.send(0, { kind: 'hello' });
+    this.ports.clock.arm(0, micros(1_000_000));
+  }
+
+  onMessage(): void {
+    this.ports.clock.disarm(0);
+    this.ports.answer('welcome');
+  }
+
+  onTimer(): void {
+    this.network.send(0, { kind: 'hello' });
+    this.ports.clock.arm(0, micros(1_000_000));
+  }
+}
+
+class Listener implements Checker {
+  readonly id = 'listener';
+  comparisons = 0;
+  readonly heard: string[] = [];
+  onReported(node: number, what: string, value: unknown): void {
+    this.heard.push(`R${node} ${what} ${JSON.stringify(value)}`);
+  }
+  onInvoked(client: number, operation: string): void {
+    this.heard.push(`C${client} asks ${operation}`);
+  }
+  onAnswered(client: number, answer: string): void {
+    this.comparisons++;
+    this.heard.push(`C${client} has ${answer}`);
+  }
+  onAbandoned(client: number): void {
+    this.heard.push(`C${client} gives up`);
+  }
+}
+
+function greeting(
+  listener: Listener | null,
+  parts: Partial<SystemDefinition<string, string>> = {},
+): OwnSystem {
+  const system = defineSystem<string, string>({
+    name: 'greeting',
+    createNode: (ports) => new Greeter(ports),
+    createCaller: (ports) => new Greeted(ports),
+    operation: ({ index }) => (index === 1 ? 'give up' : 'greet'),
+    checkers: listener === null ? [] : [{ id: listener.id, claim: 'It listens', create: () => listener }],
+    scenarios: [{
+      name: 'once',
+      summary: 'One client, three calls',
+      replicas: [1],
+      clients: 1,
+      operationsPerClient: 3,
+      faultMicros: 1_000_000,
+      network: NETWORK,
+      storage: STORAGE,
+      settings: { colour: 'red' },
+    }],
+    ...parts,
+  });
+  registerSystem(system);
+  return system;
+}
+
+function run(system: OwnSystem): SeedResult {
+  return runToEnd(start(planFor(system, 1)));
+}
+
+suite('systems of one\'s own', () => {
+  test('checkers hear calls, answers, reports; nodes get the settings of the scenario', () => {
+    const listener = new Listener();
+    const result = run(greeting(listener));
+    assert.equal(result.violation, null);
+    assert.deepEqual(listener.heard, [
+      'R0 up {"settings":{"colour":"red"}}',
+      'C0 asks greet', 'C0 has welcome', 'C0 asks give up', 'C0 gives up', 'C0 asks greet', 'C0 has welcome',
+    ]);
+    assert.equal(result.checks['listener'], 2);
+  });
+
+  test('a checker that compared nothing makes the run vacuous; so does a gate', () => {
+    const listener = new Listener();
+    const silent = greeting(listener, { operation: () => 'give up' });
+    assert.deepEqual(run(silent).unmet, ['client.replies at least 1: 0', 'listener compared nothing']);
+  });
+
+  test('what never comes to rest is a violation of liveness', () => {
+    const stuck = greeting(null, { unsettled: (nodes) => `${nodes.length} node still thinks` });
+    const { violation } = run(stuck);
+    assert.equal(violation?.invariant, 'liveness');
+    assert.match(violation.message, /1 node still thinks, 60 s after the faults ended/);
+  });
+
+  test('an answer to no call is a panic of the caller, told with who and why', () => {
+    class Twice extends Greeted {
+      override onMessage(): void {
+        super.onMessage();
+        super.onMessage();
+      }
+    }
+    const { violation } = run(greeting(null, { createCaller: (ports) => new Twice(ports) }));
+    assert.equal(violation?.invariant, 'no_panic');
+    assert.match(violation.message, /C0 stopped: AssertionFailure: client: answers a call that is not open/);
+  });
+
+  test('names that are none, or stand twice, are refused', () => {
+    assert.throws(() => greeting(null, { name: 'a b' }), /system "a b": use letters/);
+    const listener = new Listener();
+    const entry = { id: 'twice', claim: '', create: () => listener };
+    assert.throws(() => greeting(null, { checkers: [entry, entry] }), /checker "twice" is defined twice/);
+    assert.throws(() => registerSystem({ ...greeting(null), name: 'kimberlite' }), /is taken/);
+  });
+
+  test('a plan of a system that nobody loaded is refused by name', () => {
+    const plan = { ...planFor(greeting(null), 1), system: 'unheard_of' };
+    assert.throws(() => systemOf(plan), /system "unheard_of" is not loaded: name its module with --system/);
+    const own = planFor(greeting(null), 1);
+    assert.throws(() => canaryIdOf(own, 'dodo'), /system "greeting" has no canary "dodo"/);
+    assert.equal(canaryIdOf(own, null), CANARY.none);
+  });
+
+  test('rot strikes a minority in each sector, or where the system allows it', () => {
+    const { decisions } = new Bench(3);
+    for (const [replicas, faulty] of [[1, 0], [2, 0], [3, 1], [4, 1], [5, 2]] as const) {
+      const atlas = new SectorAtlas(decisions, replicas, null);
+      for (let sector = 0; sector < 50; sector++) {
+        let allowed = 0;
+        for (let node = 0; node < replicas; node++) if (atlas.allows(node, sector)) allowed++;
+        assert.equal(allowed, faulty, `${replicas} replicas, sector ${sector}`);
+      }
+    }
+    const own = new SectorAtlas(decisions, 3, (node, sector) => node === 2 && sector > 7);
+    assert.ok(own.allows(2, 8) && !own.allows(2, 7) && !own.allows(1, 8));
+  });
+});
