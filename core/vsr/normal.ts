@@ -257,7 +257,7 @@ export function prepareWritten(r: Replica, prepare: Message): void {
   if (r.status === 'normal') {
     sendPrepareOk(r, opOf(prepare));
   }
-  repair.continueRepair(r);
+  repair.continueAfterWrite(r);
 }
 
 /**

@@ -61,6 +61,11 @@ export interface RepairState {
   /** No commit progress over a whole period: a sync to the next checkpoint is allowed. */
   stuck: boolean;
   loading: boolean;
+  /**
+   * The next journal write that ends shall bring a pass: something has just been missed, or the
+   * last pass had a prepare in memory and no write free for it.
+   */
+  passAfterWrite: boolean;
 }
 
 export function newRepairState(_replicaCount: number): RepairState {
@@ -73,6 +78,7 @@ export function newRepairState(_replicaCount: number): RepairState {
     commitSeen: 0,
     stuck: false,
     loading: false,
+    passAfterWrite: false,
   };
 }
 
@@ -91,6 +97,7 @@ function mayRepair(r: Replica): boolean {
 /** Something is missing: have a pass soon. */
 export function ensureRepair(r: Replica): void {
   if (!mayRepair(r) || canaryIs(CANARY.repairNever)) return;
+  if (!r.timeouts.isArmed(TIMER.journalRepair)) r.repairState.passAfterWrite = true;
   r.timeouts.ensure(TIMER.journalRepair, r.timeouts.jittered(TIMEOUT.journalRepair));
   if (r.status === 'normal' && !r.isPrimary) r.timeouts.ensure(TIMER.repairSync, TIMEOUT.repairSync);
 }
@@ -101,8 +108,9 @@ export function onJournalRepairTimeout(r: Replica): void {
   commit.commitLoop(r);
 }
 
-/** One pass in the order of 10.2; true when something is still missing. */
+/** One pass in the order of 10.2; true when something is still missing. Costs a look at every slot. */
 function repairPass(r: Replica): boolean {
+  r.repairState.passAfterWrite = false;
   if (canaryIs(CANARY.repairNever)) return false;
   let missing = false;
   const headers = r.journal.headers;
@@ -165,16 +173,17 @@ function newestBreak(r: Replica): number {
   return -1;
 }
 
-/** Starts what the prepare at `op` needs; true while it is not clean. */
+/** Starts what the prepare at `op` needs; true while it is neither clean nor being written. */
 function repairPrepare(r: Replica, op: number): boolean {
   const at = r.journal.headerAt(op);
   if (at === -1) return true;
   if (r.journal.hasClean(op)) return false;
   const headers = r.journal.headers;
-  if (r.journal.isWriting(op, headers, at + AT.checksum)) return true;
+  if (r.journal.isWriting(op, headers, at + AT.checksum)) return false; // On its way: nothing to ask for.
   const cached = r.cache.find(op, headers, at + AT.checksum);
   if (cached !== null) {
     if (r.journal.writesAvailable() > 0) journalPrepare(r, cached);
+    else r.repairState.passAfterWrite = true;
     return true;
   }
   requestPrepare(r, op, headers, at + AT.checksum);
@@ -298,7 +307,15 @@ export function onNack(r: Replica, message: Message): void {
   settleInFlight(r, opOf(message));
 }
 
-/** After each useful answer or write. */
+/**
+ * A journal write has ended. Under load they end all the time, so a backup looks through its slots
+ * only when there is a reason; what stays missing is the timer's.
+ */
+export function continueAfterWrite(r: Replica): void {
+  if (r.status === 'view_change' || r.repairState.passAfterWrite) continueRepair(r);
+}
+
+/** After each useful answer. */
 export function continueRepair(r: Replica): void {
   if (r.status === 'view_change') return continueViewChange(r);
   if (r.status !== 'normal' || !r.timeouts.isArmed(TIMER.journalRepair)) return;
