@@ -48,7 +48,7 @@ function safe(value: number): number {
 /** Command, and what tells this message from others of its kind; without view and ends. */
 export function messageText(region: Region, at: number): string {
   const command = commandOf(region, at);
-  const name = COMMAND_NAMES[command] ?? `command ${command}`;
+  const name = COMMAND_NAMES[command] ?? `command_${command}`;
   const op = messageOp(region, at);
   switch (command) {
     case COMMAND.request:

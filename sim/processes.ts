@@ -6,7 +6,6 @@
  * it is held back in order, and runs when it resumes.
  */
 import { type NodeProcess } from '../core/component.ts';
-import { COMMAND_NAMES } from '../core/message/header.ts';
 import { type Message, type MessagePool } from '../core/message/pool.ts';
 import { type Region } from '../core/message/region.ts';
 import { type Network } from '../core/ports.ts';
@@ -265,8 +264,7 @@ export class Processes implements ReplicaObserver {
   }
 
   ignored(replica: Replica, command: number, reason: string): void {
-    if (this.watch.observer === null) return;
-    this.watch.ignored(replica, COMMAND_NAMES[command] ?? `command ${command}`, reason);
+    if (this.watch.observer !== null) this.watch.ignored(replica, command, reason);
   }
 
   discarded(): void {}

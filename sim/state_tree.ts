@@ -93,10 +93,12 @@ function timersTree(clock: SimClock, nameOf: (timer: number) => string): StateNo
 function diskTree({ config }: World, disk: SimDisk, words: Words): StateNode {
   const { memory } = disk;
   const operations: Open = {};
-  for (const { slot, kind, sector, count, due } of disk.operations()) {
-    const word = OPERATION_WORDS[kind] as string;
+  for (const { kind, sector, count, due } of disk.operations()) {
     const where = kind === 2 ? '' : ` ${words.place(config, sector)}`;
-    operations[`${slot}`] = { operation: `${word}${where}`, sectors: count, due };
+    const operation = `${OPERATION_WORDS[kind] as string}${where}`;
+    let name = operation;
+    for (let twin = 2; Object.hasOwn(operations, name); twin++) name = `${operation} (${twin})`;
+    operations[name] = { sectors: count, due };
   }
   const undurable: Open = {};
   const faults: Open = {};

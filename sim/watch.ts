@@ -116,9 +116,11 @@ export class Watch implements Bystander {
     this.tell('message', what, to, text, { ...this.about(message), peer: from, packet, cause });
   }
 
-  ignored(replica: Replica, command: string, reason: string): void {
+  ignored(replica: Replica, command: number, reason: string): void {
     const { replicaIndex: node, view } = replica;
-    this.tell('message', 'ignore', node, `${command} ignored: ${reason}`, { view, cause: reason });
+    const name = this.words.commands[command] ?? '';
+    const text = `${name === '' ? `command_${command}` : name} ignored: ${reason}`;
+    this.tell('message', 'ignore', node, text, { view, cause: reason });
   }
 
   // --- Disks ---

@@ -14,8 +14,9 @@ export interface Words {
   /** Names of the messages' commands, by code; '' or nothing: it has none. */
   readonly commands: readonly string[];
   /**
-   * Command, and what tells the message whose header is at `at` from others of its kind; without
-   * view and ends. Its bytes may have been damaged on the way: nothing in them may be trusted.
+   * First the command, as one word; then what tells the message whose header is at `at` from others
+   * of its kind; without view and ends. Its bytes may have been damaged on the way: nothing in them
+   * may be trusted.
    */
   message(region: Region, at: number): string;
   /** The op that it is about, or -1. */
@@ -45,7 +46,7 @@ function safe(value: number): number {
 export const PLAIN_WORDS: Words = Object.freeze({
   commands: COMMAND_NAMES,
   message: (region: Region, at: number) =>
-    `command ${commandOf(region, at)} op ${safe(opOf(region, at))} request ${requestOf(region, at)}`,
+    `command_${commandOf(region, at)} op ${safe(opOf(region, at))} request ${requestOf(region, at)}`,
   messageOp: (region: Region, at: number) => safe(opOf(region, at)),
   operation: (operation: number) => `operation ${operation}`,
   refusal: () => null,

@@ -11,7 +11,14 @@ import { type World } from '../../sim/world.ts';
 import { grouped } from '../numbers.ts';
 import { UsageError } from '../usage_error.ts';
 import { readBundle } from './bundle_file.ts';
-import { findCanary, findScenario, scenarioNames, worldOfBundle, worldOfSeed } from './catalogue.ts';
+import {
+  findCanary,
+  findScenario,
+  scenarioNames,
+  worldOfBundle,
+  worldOfSeed,
+  type SeedRequest,
+} from './catalogue.ts';
 import { parseSeed } from './run.ts';
 import { type LaneState, type ReplicaStatus } from './timeline_log.ts';
 
@@ -30,6 +37,8 @@ export function addRunSource(command: Command): Command {
 
 export interface ObservedRun {
   readonly world: World;
+  /** The same run from its beginning; it ends this one, in whose place it stands. */
+  readonly again: () => ObservedRun;
   /** Null: from a scenario and a seed. */
   readonly bundle: Bundle | null;
   readonly scenario: string;
@@ -42,8 +51,7 @@ export function openRun(argument: string, { seed, canary }: RunSourceOptions): O
   if (seed !== undefined) {
     const scenario = findScenario(argument);
     const planted = canary === undefined ? null : findCanary(canary);
-    const world = worldOfSeed({ scenario, seed, canary: planted, limits: NO_LIMITS });
-    return { world, bundle: null, scenario: scenario.name, seed, canary: planted?.name ?? null };
+    return runOfSeed({ scenario, seed, canary: planted, limits: NO_LIMITS });
   }
   if (scenarioNames().includes(argument) && !existsSync(argument)) {
     throw new UsageError(`"${argument}" is a scenario: give the run's --seed as well, or name a bundle`);
@@ -51,9 +59,20 @@ export function openRun(argument: string, { seed, canary }: RunSourceOptions): O
   if (canary !== undefined) {
     throw new UsageError('--canary goes with a scenario and --seed: a bundle says itself what was planted');
   }
-  const bundle = readBundle(argument);
-  const world = worldOfBundle(bundle);
-  return { world, bundle, scenario: bundle.scenario, seed: bundle.seed, canary: bundle.canary };
+  return runOfBundle(readBundle(argument));
+}
+
+function runOfSeed(request: SeedRequest): ObservedRun {
+  const { scenario, seed, canary } = request;
+  const again = (): ObservedRun => runOfSeed(request);
+  const world = worldOfSeed(request);
+  return { world, again, bundle: null, scenario: scenario.name, seed, canary: canary?.name ?? null };
+}
+
+function runOfBundle(bundle: Bundle): ObservedRun {
+  const { scenario, seed, canary } = bundle;
+  const again = (): ObservedRun => runOfBundle(bundle);
+  return { world: worldOfBundle(bundle), again, bundle, scenario, seed, canary };
 }
 
 // --- At any moment of it ---
@@ -106,12 +125,13 @@ export function runText(run: ObservedRun): string {
   const outcome = violation === null ? `no violation in ${ended}` : failureText(violation);
   const lines = [`${run.scenario}, seed ${run.seed}${planted}: ${outcome}`];
   const recorded = run.bundle?.failure;
-  if (recorded !== undefined && !sameFailure(recorded, violation)) {
+  if (recorded !== undefined && !isAsRecorded(recorded, violation)) {
     lines.push(`not as recorded: the bundle tells of a ${failureText(recorded)}`);
   }
   return `${lines.join('\n')}\n`;
 }
 
-function sameFailure(recorded: SeedViolation, now: SeedViolation | null): boolean {
+/** The same checker spoke at the same event. */
+export function isAsRecorded(recorded: SeedViolation, now: SeedViolation | null): boolean {
   return now?.invariant === recorded.invariant && now.event === recorded.event;
 }

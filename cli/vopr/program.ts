@@ -8,6 +8,7 @@ import { loadOwnSystem } from './own_system.ts';
 import { addReproCommand } from './repro.ts';
 import { addRunCommand } from './run.ts';
 import { addScenariosCommand } from './scenarios.ts';
+import { addShowCommand } from './show.ts';
 import { addTimelineCommand } from './timeline.ts';
 
 /** Returns the exit status. */
@@ -36,6 +37,7 @@ export function vopr(argv: readonly string[]): Promise<number> {
   );
   addRunCommand(program, setStatus);
   addReproCommand(program, setStatus);
+  addShowCommand(program);
   addTimelineCommand(program);
   addScenariosCommand(program);
   addInvariantsCommand(program);

@@ -13,6 +13,7 @@ import { timelineLines, type Timeline } from '../../cli/vopr/timeline_view.ts';
 import { parseRange, parseTimeRange } from '../../cli/numbers.ts';
 import { ENTRY_KINDS, type Entry } from '../../sim/recorder.ts';
 import { fc } from '../fixed_seed.ts';
+import { PROJECT_ROOT } from '../source_scanner.ts';
 import { assertGolden } from './golden.ts';
 import { runProgram, type Outcome } from './run_program.ts';
 
@@ -279,6 +280,25 @@ suite('options of timeline', () => {
     for (const text of ['3', 'c2', 'x', '', '0,,1', '-1']) {
       assert.throws(() => parseNodes(text, 3, 2), /this run has R0 to R2 and C0 to C1/, text);
     }
+  });
+});
+
+suite('docs/timeline.md', () => {
+  const text = readFileSync(new URL('../../docs/timeline.md', import.meta.url), 'utf8');
+
+  test('lists the symbols, in order of weight', () => {
+    const rows = [...text.matchAll(/^\| `(.)` \| (.+) \|$/gmu)].map(([, symbol, name]) => [symbol, name]);
+    assert.deepEqual(rows, allSymbols().map(({ symbol, name }) => [symbol, name]));
+  });
+
+  test('its commands do what they say', async () => {
+    const commands = [...text.matchAll(/^npm run -s vopr -- (.+)$/gm)].map(([, line]) => line as string);
+    assert.ok(commands.length >= 8);
+    await Promise.all(commands.map(async (line) => {
+      const outcome = await runProgram('vopr', line.split(' '), { cwd: PROJECT_ROOT });
+      assert.equal(outcome.status, 0, `${line}: ${outcome.stderr}`);
+      assert.ok(outcome.stdout.split('\n').length > 5, line);
+    }));
   });
 });
 
