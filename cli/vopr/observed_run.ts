@@ -11,6 +11,7 @@ import { type World } from '../../sim/world.ts';
 import { grouped } from '../numbers.ts';
 import { UsageError } from '../usage_error.ts';
 import { readBundle } from './bundle_file.ts';
+import { parseSeed } from './campaign_options.ts';
 import {
   findCanary,
   findScenario,
@@ -19,7 +20,6 @@ import {
   worldOfSeed,
   type SeedRequest,
 } from './catalogue.ts';
-import { parseSeed } from './run.ts';
 import { type LaneState, type ReplicaStatus } from './timeline_log.ts';
 
 export interface RunSourceOptions {

@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { decodeBundle, encodeBundle } from '../../bundles/format.ts';
 import { parseSeconds } from '../../cli/numbers.ts';
 import { readLedger } from '../../cli/vopr/ledger.ts';
-import { parseSeed, parseShard } from '../../cli/vopr/run.ts';
+import { parseSeed, parseShard } from '../../cli/vopr/campaign_options.ts';
 import { projectSources } from '../source_scanner.ts';
 import { programPath, runProgram, type Outcome } from './run_program.ts';
 
