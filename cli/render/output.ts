@@ -41,7 +41,7 @@ function standardOutput(): Output {
   const { stdout } = process;
   return {
     isTTY: stdout.isTTY === true,
-    columns: stdout.isTTY === true ? stdout.columns : undefined,
+    columns: stdout.isTTY === true && stdout.columns > 0 ? stdout.columns : undefined,
     async write(text) {
       if (!stdout.write(text)) await once(stdout, 'drain');
     },

@@ -39,6 +39,12 @@ export function linesText(lines: readonly StyledLine[], colour: boolean): string
   return lines.map((line) => `${lineText(line, colour)}\n`).join('');
 }
 
+/** What came from a file of somebody else may not move the cursor: control characters become `?`. */
+export function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return text.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '?');
+}
+
 export interface ColourStream {
   readonly isTTY?: boolean;
 }

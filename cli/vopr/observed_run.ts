@@ -3,12 +3,14 @@
  * is shown is what happens now, on this code; where a bundle tells of another failure, that is said.
  */
 import { existsSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { type Command } from 'commander';
 import { type Bundle } from '../../bundles/format.ts';
 import { type Entry } from '../../sim/recorder.ts';
 import { NO_LIMITS, type SeedViolation } from '../../sim/search/seed_result.ts';
 import { type World } from '../../sim/world.ts';
 import { grouped } from '../numbers.ts';
+import { printable } from '../render/styled_text.ts';
 import { UsageError } from '../usage_error.ts';
 import { readBundle } from './bundle_file.ts';
 import { parseSeed } from './campaign_options.ts';
@@ -75,6 +77,45 @@ function runOfBundle(bundle: Bundle): ObservedRun {
   return { world: worldOfBundle(bundle), again, bundle, scenario, seed, canary };
 }
 
+/** Between two looks at the keyboard and at the reader of what is written. */
+const EVENTS_AT_A_TIME = 2_000;
+const PROGRESS_SECONDS = 1;
+const REDRAW_SECONDS = 0.1;
+
+/**
+ * Runs to the end, or as far as event `end`; `pause` now and then. Ctrl-C throws UsageError. On a
+ * terminal a run that takes longer says how far it is.
+ */
+export async function runOn(
+  world: World,
+  end = Number.POSITIVE_INFINITY,
+  pause: () => Promise<void> = async () => {},
+): Promise<void> {
+  let interrupted = false;
+  const onInterrupt = (): void => {
+    interrupted = true;
+  };
+  const shows = process.stderr.isTTY === true;
+  let drawnAt = performance.now() + PROGRESS_SECONDS * 1000;
+  let drawn = false;
+  process.once('SIGINT', onInterrupt);
+  try {
+    for (;;) {
+      for (let i = 0; i < EVENTS_AT_A_TIME; i++) if (world.events >= end || !world.step()) return;
+      await pause();
+      await setImmediate();
+      if (interrupted) throw new UsageError(`interrupted at event ${grouped(world.events)}`);
+      if (!shows || performance.now() < drawnAt) continue;
+      drawnAt = performance.now() + REDRAW_SECONDS * 1000;
+      process.stderr.write(`\r\u001b[Kevent ${grouped(world.events)}`);
+      drawn = true;
+    }
+  } finally {
+    process.removeListener('SIGINT', onInterrupt);
+    if (drawn) process.stderr.write('\r\u001b[K');
+  }
+}
+
 // --- At any moment of it ---
 
 export function laneStates(world: World): LaneState[] {
@@ -114,7 +155,7 @@ export function isCircumstance({ kind }: Entry): boolean {
 
 export function failureText({ invariant, event, virtualMicros, message }: SeedViolation): string {
   const seconds = (virtualMicros / 1e6).toFixed(6);
-  return `violation of ${invariant} at event ${grouped(event)}, ${seconds} s: ${message}`;
+  return printable(`violation of ${invariant} at event ${grouped(event)}, ${seconds} s: ${message}`);
 }
 
 /** What ran, how it ended here, and whether that is what the bundle tells of. */
@@ -129,6 +170,12 @@ export function runText(run: ObservedRun): string {
     lines.push(`not as recorded: the bundle tells of a ${failureText(recorded)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Field names are a promise. */
+export function violationJson(violation: SeedViolation): Record<string, unknown> {
+  const { invariant, message, event, virtualMicros, replicas } = violation;
+  return { invariant, message, event, virtual_micros: virtualMicros, replicas };
 }
 
 /** The same checker spoke at the same event. */

@@ -13,7 +13,7 @@ import { stateTree, type StateTree } from '../../sim/state_tree.ts';
 import { counted, grouped, parseRange, wholeNumber, type NumberRange } from '../numbers.ts';
 import { subcommand } from '../program.ts';
 import { writeOutput, type Output } from '../render/output.ts';
-import { lineText, linesText, wantsColour, type StyledLine } from '../render/styled_text.ts';
+import { lineText, linesText, printable, wantsColour, type StyledLine } from '../render/styled_text.ts';
 import { tableText } from '../render/table.ts';
 import { UsageError } from '../usage_error.ts';
 import { MessageTally, TALLY_COLUMNS, type TallyRow } from './message_tally.ts';
@@ -23,7 +23,9 @@ import {
   failureText,
   laneStates,
   openRun,
+  runOn,
   statusOf,
+  violationJson,
   type ObservedRun,
   type RunSourceOptions,
 } from './observed_run.ts';
@@ -78,11 +80,11 @@ async function show(argument: string, options: ShowOptions): Promise<void> {
   const { replicaCount, clientCount } = first.world;
   const nodes = options.nodes === undefined ? null : parseNodes(options.nodes, replicaCount, clientCount);
   const name = first.bundle === null ? null : argument === '-' ? 'the bundle' : basename(argument);
-  const ending = runToItsEnd(first, options.messages === true);
+  const ending = await runToItsEnd(first, options.messages === true);
   const wanted = wantedOf(options, diff, ending.events);
   const findings = wanted.entries === null && wanted.states.length === 0
     ? NOTHING
-    : look(first.again(), wanted, nodes);
+    : await look(first.again(), wanted, nodes);
   const shown: Shown = { name, run: first, ending, findings, options, diff, nodes };
   await writeOutput(options.output, async (output) => {
     await output.write(options.format === 'json' ? jsonText(shown) : humanText(shown, output));
@@ -98,10 +100,10 @@ interface Ending {
   readonly messages: readonly TallyRow[];
 }
 
-function runToItsEnd({ world }: ObservedRun, tallied: boolean): Ending {
+async function runToItsEnd({ world }: ObservedRun, tallied: boolean): Promise<Ending> {
   const tally = new MessageTally();
   if (tallied) world.observer = tally;
-  while (world.step());
+  await runOn(world);
   world.observer = null;
   return { events: world.events, result: world.result(), tree: stateTree(world), messages: tally.rows() };
 }
@@ -135,7 +137,11 @@ interface Findings {
 const NOTHING: Findings = { rows: [], rowsLeftOut: 0, trees: new Map() };
 
 /** Runs as far as anything is wanted. */
-function look({ world }: ObservedRun, wanted: Wanted, nodes: readonly number[] | null): Findings {
+async function look(
+  { world }: ObservedRun,
+  wanted: Wanted,
+  nodes: readonly number[] | null,
+): Promise<Findings> {
   const rows: LogRow[] = [];
   let rowsLeftOut = 0;
   if (wanted.entries !== null) {
@@ -149,10 +155,11 @@ function look({ world }: ObservedRun, wanted: Wanted, nodes: readonly number[] |
     };
   }
   const trees = new Map<number, StateTree>();
-  const end = Math.max(wanted.entries?.[1] ?? 0, ...wanted.states);
-  do {
-    if (wanted.states.includes(world.events)) trees.set(world.events, stateTree(world));
-  } while (world.events < end && world.step());
+  for (const event of [...wanted.states].sort((a, b) => a - b)) {
+    await runOn(world, event);
+    trees.set(event, stateTree(world));
+  }
+  await runOn(world, wanted.entries?.[1] ?? 0);
   return { rows, rowsLeftOut, trees };
 }
 
@@ -174,7 +181,7 @@ function humanText(shown: Shown, output: Output): string {
   const colour = wantsColour(output, options.color, process.env);
   const parts = [headerText(shown)];
   const section = (lines: readonly StyledLine[]): number => parts.push(linesText(lines, colour));
-  if (options.config === true) parts.push(planText(run.world.plan() as unknown as Plan));
+  if (options.config === true) parts.push(printable(planText(run.world.plan() as unknown as Plan)));
   if (options.messages === true) parts.push(messagesText(ending.messages));
   if (options.events !== undefined) parts.push(rowsText(findings, run.world.replicaCount, colour));
   const state = stateOf(shown);
@@ -201,7 +208,7 @@ function headerText({ name, run, ending }: Shown): string {
   if (bundle !== null) {
     const { code, failure, decisions } = bundle;
     rows.push(['failure', failureText(failure)]);
-    if (failure.signature !== null) rows.push(['signature', failure.signature]);
+    if (failure.signature !== null) rows.push(['signature', printable(failure.signature)]);
     rows.push(['recorded', `by kimberlite ${code.version}, commit ${code.commit}, Node ${code.node}`]);
     if (decisions !== null) rows.push(['decisions', `${grouped(decisions.count)} on the tape`]);
     if (isAsRecorded(failure, violation)) now = 'as recorded';
@@ -262,7 +269,7 @@ function jsonText(shown: Shown): string {
     bundle: bundle === null ? null : {
       name,
       code: bundle.code,
-      failure: bundle.failure,
+      failure: violationJson(bundle.failure),
       events: bundle.events,
       digest: bundle.digests.final,
       decisions: bundle.decisions?.count ?? null,
@@ -275,7 +282,7 @@ function jsonText(shown: Shown): string {
     events: ending.events,
     virtual_micros: world.time.now,
     digest,
-    violation,
+    violation: violation === null ? null : violationJson(violation),
     as_recorded: bundle === null ? null : isAsRecorded(bundle.failure, violation),
     ...(options.config === true ? { plan: world.plan() } : {}),
     ...(options.messages === true ? { messages: ending.messages } : {}),

@@ -18,8 +18,10 @@ import {
   isCircumstance,
   laneStates,
   openRun,
+  runOn,
   runText,
   statusOf,
+  violationJson,
   type ObservedRun,
   type RunSourceOptions,
 } from './observed_run.ts';
@@ -28,8 +30,6 @@ import { TIMELINE_WIDTH_DEFAULT, TIMELINE_WIDTH_MIN, nodeName, timelineLines } f
 
 /** Entries kept for a picture; the newest. About 80 MB. */
 const ENTRIES_MAX = 400_000;
-/** A log is handed on after so many lines. */
-const LOG_LINES = 1000;
 
 export interface FilterOptions {
   readonly nodes?: string;
@@ -100,7 +100,7 @@ async function writePicture(
       if (isCircumstance(entry)) circumstances.push(entry);
     },
   };
-  while (world.step());
+  await runOn(world);
   const axis = options.events === undefined ? 'time' : 'event';
   const end = axis === 'time' ? world.time.now : world.events;
   const [from, to] = (axis === 'time' ? options.time : options.events) ?? [0, end];
@@ -141,20 +141,21 @@ async function writeLog(
       lines.push(`${lineText(logLine(row, world.replicaCount), colour)}\n`);
     },
   };
-  while (world.step()) {
-    if (lines.length < LOG_LINES) continue;
+  const flush = async (): Promise<void> => {
     const text = lines.join('');
     lines = [];
     await output.write(text);
-  }
-  await output.write(`${lines.join('')}\n${runText(run)}`);
+  };
+  await runOn(world, Number.POSITIVE_INFINITY, flush);
+  await flush();
+  await output.write(`\n${runText(run)}`);
 }
 
 async function writeJson(run: ObservedRun, filter: EntryFilter, output: Output): Promise<void> {
   const { world, scenario, seed, canary } = run;
   const recorder = new Recorder({ capacity: ENTRIES_MAX, filter });
   world.observer = recorder;
-  while (world.step());
+  await runOn(world);
   const head = {
     scenario,
     seed,
@@ -163,7 +164,7 @@ async function writeJson(run: ObservedRun, filter: EntryFilter, output: Output):
     clients: world.clientCount,
     events: world.events,
     virtual_micros: world.time.now,
-    violation: world.violationFound,
+    violation: world.violationFound === null ? null : violationJson(world.violationFound),
     left_out: recorder.leftOut,
   };
   const entries = recorder.entries().map((entry) => JSON.stringify(entryJson(entry, world.replicaCount)));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { lineText, linesText, span, wantsColour } from '../../cli/render/styled_text.ts';
+import { lineText, linesText, printable, span, wantsColour } from '../../cli/render/styled_text.ts';
 import { allSymbols, symbolOf } from '../../cli/vopr/entry_symbols.ts';
 import { parseNodes } from '../../cli/vopr/timeline.ts';
 import { logHeader, logLine, type LogRow } from '../../cli/vopr/timeline_log.ts';
@@ -253,6 +253,10 @@ suite('colours', () => {
     assert.ok(!wantsColour({ isTTY: true }, true, { TERM: 'dumb' }));
     assert.ok(!wantsColour({ isTTY: true }, false, {}));
     assert.ok(!wantsColour({ isTTY: false }, true, {}));
+  });
+
+  test('what a stranger wrote cannot move the cursor', () => {
+    assert.equal(printable('a\u001b[2Jb\tc\r\u009b\nd'), 'a?[2Jb?c??\nd');
   });
 
   test('plain text has no escapes and no blanks at its end', () => {

@@ -76,6 +76,8 @@ suite('recorder', () => {
       assert.equal(count(entries, 'message', 'drop', 'partition'), observed('partition'));
       assert.equal(count(entries, 'message', 'hold', 'clog'), observed('clog'));
       assert.equal(count(entries, 'message', 'duplicate'), applied('duplication'));
+      assert.equal(count(entries, 'message', 'deliver', 'duplication'), observed('duplication'));
+      assert.equal(count(entries, 'message', 'deliver', 'corruption'), observed('corruption'));
       // Every packet has one fate, or is still on its way.
       const departed = count(entries, 'message', 'send') + count(entries, 'message', 'duplicate');
       const { queue } = world.arena;
@@ -98,6 +100,24 @@ suite('recorder', () => {
       const cuts = entries.filter(({ kind, what }) => kind === 'partition' && what !== 'clog');
       assert.equal(cuts.length, applied('partition'));
       assert.equal(count(entries, 'partition', 'clog'), applied('clog'));
+
+      // A fault of the plan hits some sectors at one event.
+      for (const what of ['bit_rot', 'latent_sector']) {
+        const hits = entries.filter((e) => e.what === what).map((e) => `${e.event} ${e.node}`);
+        assert.equal(new Set(hits).size, applied(what), what);
+      }
+
+      // A view counts once its primary is normal in it, and no later view has been fixed before.
+      let viewFixed = 0;
+      let viewChanges = 0;
+      for (const { kind, what, node, view } of entries) {
+        const leads = kind === 'view_change' && what === 'normal' && view % world.replicaCount === node;
+        if (!leads || view <= viewFixed) continue;
+        viewFixed = view;
+        viewChanges++;
+      }
+      assert.equal(viewChanges, counters.viewChanges);
+      assert.equal(count(entries, 'view_change', 'recovering_head'), counters.recoveringHead);
 
       assert.equal(count(entries, 'commit', 'checkpoint'), counters.checkpoints);
       assert.equal(count(entries, 'commit', 'sync'), counters.syncs);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Snapshot } from '../../sim/snapshot.ts';
+import { RESTORED, Snapshot } from '../../sim/snapshot.ts';
 
 class Node {
   value = 1;
@@ -75,4 +75,25 @@ test('snapshot: of a large memory only the pages in use are kept, and all come b
   holder.disk[100 * 4096] = 9;
   snapshot.restore();
   assert.deepEqual(holder.disk, before);
+});
+
+test('snapshot: a bystander keeps its own state, is told of each restore, and is not looked into', () => {
+  const inside = { value: 1 };
+  const bystander = {
+    inside,
+    restores: 0,
+    [RESTORED](): void {
+      this.restores++;
+    },
+  };
+  const root = { bystander, value: 1 };
+  const snapshot = Snapshot.of(root);
+  for (let round = 1; round <= 2; round++) {
+    root.value = 2;
+    inside.value = 5;
+    snapshot.restore();
+    assert.equal(root.value, 1);
+    assert.equal(inside.value, 5);
+    assert.equal(bystander.restores, round);
+  }
 });
