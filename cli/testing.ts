@@ -3,7 +3,8 @@
  * and whatever else takes a function; `defineSystem` for components of one's own, with the parts that
  * scenarios are made of. How to: docs/own_systems.md.
  */
-export { simTest, simulate, type InlineScenario, type SimTestOptions } from './testing/sim_test.ts';
+export { simTest, simulate } from './testing/sim_test.ts';
+export { type InlineScenario, type SimTestOptions } from './testing/options.ts';
 export { SimulationFailure, type SimTestReport } from './testing/simulation_failure.ts';
 export {
   defineSystem,

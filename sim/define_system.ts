@@ -6,6 +6,7 @@
 import { type PlainData } from '../bundles/format.ts';
 import { type NodePorts, type NodeProcess } from '../core/component.ts';
 import { CHECKSUM_ALGORITHM, SECTOR_SIZE, type ClusterConfig } from '../core/constants.ts';
+import { type Probe } from '../core/probe.ts';
 import { type CheckerEntry } from '../invariants/invariant.ts';
 import { type Canary } from './canaries.ts';
 import { SectorAtlas, type MayRot } from './faults/sector_atlas.ts';
@@ -40,6 +41,8 @@ export interface SystemDefinition<Operation, Answer> extends CallerFactory<Opera
   readonly canaries?: readonly Canary[];
   /** Kinds of messages, in the order given to `PlainNetwork`: names in traces and timelines. */
   readonly messages?: readonly string[];
+  /** Its rare situations (`defineProbe`): campaigns list those that no run came by. */
+  readonly probes?: readonly Probe[];
   /** Bytes of each node's disk. Default 64 KiB; rounded up to sectors. */
   readonly diskSize?: number;
   /** Writes what a new disk holds. Default: zeros. */
@@ -56,6 +59,8 @@ export interface SystemDefinition<Operation, Answer> extends CallerFactory<Opera
 /** What `vopr --system` and `simTest` take. */
 export interface OwnSystem extends System {
   readonly module: string | null;
+  /** Names. */
+  readonly probes: readonly string[];
   readonly scenarios: readonly (ScenarioOptions & {
     readonly category: 'own';
     readonly invariants: readonly string[];
@@ -75,6 +80,7 @@ export function defineSystem<Operation extends PlainData, Answer extends PlainDa
   return Object.freeze<OwnSystem>({
     name,
     module: definition.module ?? null,
+    probes: (definition.probes ?? []).map((probe) => probe.name),
     scenarios: scenarios.map((scenario) => scenarioOf({ name, checkers }, scenario)),
     checkers,
     canaries,

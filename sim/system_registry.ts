@@ -3,6 +3,7 @@
  * runs it has loaded the system before, because somebody asked for it by name or by module.
  */
 import { CANARY, type CanaryId } from '../core/canary.ts';
+import { type Canary } from './canaries.ts';
 import { KIMBERLITE } from './kimberlite.ts';
 import { type Plan } from './plan.ts';
 import { type System } from './system.ts';
@@ -19,13 +20,17 @@ export function registerSystem(system: System): void {
   systems.set(system.name, system);
 }
 
-/** The canary of this name in the plan's system; null: none. Throws when there is none of that name. */
+/** By name; null for null. Throws when the system has none of that name. */
+export function canaryOf(system: System, name: string | null): Canary | null {
+  if (name === null) return null;
+  const canary = system.canaries.find((candidate) => candidate.name === name);
+  if (canary !== undefined) return canary;
+  throw new Error(`system "${system.name}" has no canary "${name}"`);
+}
+
+/** The id of that canary in the plan's system; `CANARY.none` for null. */
 export function canaryIdOf(plan: Plan, name: string | null): CanaryId {
-  if (name === null) return CANARY.none;
-  const { name: system, canaries } = systemOf(plan);
-  const canary = canaries.find((candidate) => candidate.name === name);
-  if (canary === undefined) throw new Error(`system "${system}" has no canary "${name}"`);
-  return canary.id;
+  return canaryOf(systemOf(plan), name)?.id ?? CANARY.none;
 }
 
 /** Throws `UnknownSystem` when nobody has loaded it. */

@@ -27,8 +27,8 @@ export interface CampaignRequest {
   readonly keepGoing: boolean;
   readonly jobs: number;
   readonly code: BundleCode;
-  /** Where violations are written. */
-  readonly bundleDirectory: string;
+  /** Where violations are written. Null: nowhere. */
+  readonly bundleDirectory: string | null;
   /** Null: nothing is written down. */
   readonly ledger: LedgerFile | null;
 }
@@ -72,7 +72,8 @@ export function runCampaign(
   const running = workers.run(task, campaign, (result, bytes) => {
     if (result.violation !== null) {
       const name = bundleFileName(scenario, result.seed, canary?.name ?? null, result.violation.invariant);
-      const bundle = bytes === null ? null : writeBundle(request.bundleDirectory, name, bytes);
+      const { bundleDirectory: directory } = request;
+      const bundle = bytes === null || directory === null ? null : writeBundle(directory, name, bytes);
       bundles.set(result.seed, bundle);
       const violation = { seed: result.seed, ...result.violation };
       ledger?.append(id, { kind: 'failure', ...violation, signature: signatureOf(violation), bundle });

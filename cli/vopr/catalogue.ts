@@ -174,7 +174,7 @@ export function invariantRows(): readonly InvariantRow[] {
 
 /** All that the simulated code declares: importing it has defined them. */
 export function probeNames(): readonly string[] {
-  return allProbes().map(({ name }) => name);
+  return ownSystem()?.probes ?? allProbes().map(({ name }) => name);
 }
 
 export interface CanaryRow {

@@ -53,11 +53,12 @@ export class SeedWorkers {
   #feed: Feed | null = null;
   #closing = false;
 
-  constructor(jobs: number) {
+  /** `system`: module of one's own, which the threads load; null: none. */
+  constructor(jobs: number, system: string | null = ownSystemUrl()) {
     // The same module whether run from source or from dist/.
     const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
     const module = new URL(`./seed_worker${extension}`, import.meta.url);
-    const workerData: SeedWorkerData = { positionMax: this.#positionMax.buffer, system: ownSystemUrl() };
+    const workerData: SeedWorkerData = { positionMax: this.#positionMax.buffer, system };
     for (let i = 0; i < jobs; i++) {
       const thread: Thread = { worker: new Worker(module, { workerData }), queue: [] };
       thread.worker.on('message', (answer: SeedAnswer | SeedGivenUp) => {

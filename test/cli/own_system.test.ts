@@ -30,7 +30,8 @@ suite('vopr --system', () => {
   test('from a red seed to its replay; threads load the module, too', async () => {
     const bundles = join(directory, 'bundles');
     const ran = await vopr(
-      'run', '--system', MODULE, '--canary', 'confirmed-unsynced', '--jobs', '2', '--bundle-dir', bundles,
+      'run', '--system', MODULE, '--canary', 'confirmed-unsynced', '--jobs', '2', '--no-ledger',
+      '--bundle-dir', bundles,
     );
     assert.equal(ran.status, 1, ran.stdout + ran.stderr);
     assert.match(ran.stdout, /violation of linearizable: C\d was answered/);
@@ -73,7 +74,7 @@ suite('vopr --system', () => {
   }
 
   test("Kimberlite's scenarios are none of the system's", async () => {
-    const outcome = await vopr('run', 'combined', '--system', MODULE);
+    const outcome = await vopr('run', 'combined', '--system', MODULE, '--no-ledger');
     assert.equal(outcome.status, 2);
     assert.match(outcome.stderr, /unknown scenario "combined":.* lists all 2/);
   });

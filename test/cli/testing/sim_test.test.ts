@@ -121,6 +121,40 @@ suite('simTest', () => {
     await assert.rejects(simTest({ plan, seeds: 5 }), /a plan is one run; leave out scenario, seeds/);
   });
 
+  test('on several threads: the same seeds, the same failure', async () => {
+    const canary = 'confirmed-unsynced';
+    const options = { system, scenario: 'power_cuts', canary, seeds: 100, bundleDir: null };
+    const here = await failureOf(simTest(options));
+    const there = await failureOf(simTest({ ...options, jobs: 2 }));
+    assert.equal(there.message, here.message);
+    const digests = async (jobs: number): Promise<string[]> => {
+      const { campaigns } = await simulate({ system, seeds: 12, jobs });
+      return campaigns.map(({ count, digest }) => `${count} ${digest}`);
+    };
+    assert.deepEqual(await digests(2), await digests(1));
+    await assert.rejects(simTest({ ...options, jobs: 2, checkers: [impatient(5)] }), /leave out jobs/);
+    const homeless = { ...system, module: null };
+    await assert.rejects(simTest({ system: homeless, jobs: 2 }), /threads cannot load system "register"/);
+  });
+
+  test('VOPR_CANARY plants a bug in a test that knows of none', async () => {
+    const run = simTest({ plan: planOf({ seed: 3, operations: 5 }), bundleDir: null });
+    await run();
+    process.env['VOPR_CANARY'] = 'commit-before-quorum';
+    try {
+      const failure = await failureOf(run);
+      assert.equal(failure.violation?.invariant, 'acked_durability');
+    } finally {
+      delete process.env['VOPR_CANARY'];
+    }
+  });
+
+  test('a canary that no run came by proves nothing', async () => {
+    const canary = 'torn-write-accepted';
+    const { message } = await failureOf(simTest({ scenario: 'baseline', canary, seeds: 1 }));
+    assert.match(message, /^vacuous: canary torn-write-accepted was never reached in 1 seed of baseline$/);
+  });
+
   test('with a budget of time fewer seeds run, but one at least', async () => {
     const { campaigns } = await simulate({ system, scenario: 'rough_sea', seeds: 100_000, seconds: 0 });
     assert.equal(campaigns[0]?.count, 1);
