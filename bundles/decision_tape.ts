@@ -13,6 +13,8 @@ import { VarintReader, VarintWriter } from './varint.ts';
 export const DECISIONS_MAX = 1 << 20;
 export const IDENTITY_WORDS = 6;
 const NAMES_MAX = 256;
+/** More than any delay or size that a plan may ask for. */
+const VALUE_MAX = 1e13;
 
 /** What the numbers mean, by index; '' where a number has no meaning. */
 export interface DecisionNames {
@@ -196,8 +198,8 @@ function unpack(tape: DecisionTape): DecisionColumns | string {
   }
   const events = unpackSums(tape.events, count);
   if (events === null) return '"events" is not one number a decision';
-  const values = unpackNumbers(tape.values, new Float64Array(count), Number.MAX_SAFE_INTEGER);
-  if (values === null) return '"values" is not one number a decision';
+  const values = unpackNumbers(tape.values, new Float64Array(count), VALUE_MAX);
+  if (values === null) return '"values" is not one number a decision, up to 10^13';
   const identities = unpackIdentities(tape.identities, count, identityCount);
   if (identities === null) return '"identities" names one that is not there';
   const copies = unpackNumbers(tape.copies, new Uint32Array(identityCount), 0xffff_ffff);

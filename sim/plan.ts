@@ -250,6 +250,11 @@ export interface Plan {
   readonly faults: readonly FaultEvent[];
   readonly decisions: readonly PinnedDecision[];
   readonly faultMicros: number;
+  /**
+   * The heal phase begins right after this event, if no later than at `faultMicros`; 0: before the
+   * first. Left out: at `faultMicros`. How `vopr bisect` says that a prefix is enough.
+   */
+  readonly healAfterEvent?: number;
   readonly healMicros: number;
   readonly repliesMin: number;
   readonly eventsMax: number;

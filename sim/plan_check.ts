@@ -71,6 +71,7 @@ function checkPlan(value: unknown): void {
     number(fields, 'value', 0, MICROS_MAX, `decisions[${i}]`);
   });
   number(plan, 'faultMicros', 0, MICROS_MAX, 'plan');
+  if (plan['healAfterEvent'] !== undefined) number(plan, 'healAfterEvent', 0, EVENTS_MAX, 'plan');
   number(plan, 'healMicros', 0, MICROS_MAX, 'plan');
   number(plan, 'repliesMin', 0, Number.MAX_SAFE_INTEGER, 'plan');
   number(plan, 'eventsMax', 1, EVENTS_MAX, 'plan');

@@ -89,6 +89,8 @@ export class World
   private readonly trace = new Trace();
   private readonly holder: number;
   private readonly eventsMax: number;
+  /** After this event the faults are over; NONE: when the plan's time has come. */
+  private healAfterEvent: number;
 
   private healedAt = NONE;
   private clientsStopped = false;
@@ -117,6 +119,7 @@ export class World
     this.pool = arena.pool;
     this.replicaCount = plan.replicaCount;
     this.clientCount = plan.workload.clients;
+    this.healAfterEvent = plan.healAfterEvent ?? NONE;
     this.eventsMax = Math.min(plan.eventsMax, limits.events ?? plan.eventsMax);
     const nodes = this.replicaCount + this.clientCount;
     this.holder = nodes + 1;
@@ -294,9 +297,20 @@ export class World
     return packDecisions(recorder.columns(), recorder.total, names);
   }
 
+  /**
+   * Lets the faults end with the last event: the next one is the heal phase's beginning, as with
+   * `healAfterEvent` in the plan. Without effect in that phase.
+   */
+  healNow(): void {
+    this.healAfterEvent = this.counters.events;
+  }
+
   /** Runs the next event; false when there is none, and nothing happened. */
   step(): boolean {
     if (this.finished) return false;
+    if (this.counters.events === this.healAfterEvent && this.healedAt === NONE) {
+      return this.healEarly();
+    }
     const queue = this.queue;
     const time = queue.time;
     const slot = queue.pop();
@@ -308,6 +322,20 @@ export class World
     } catch (error) {
       this.processThrew(node, error);
     }
+    this.stepped();
+    return true;
+  }
+
+  /** An event that was not in the queue: nothing that is due at the same instant comes before it. */
+  private healEarly(): boolean {
+    this.counters.events++;
+    this.trace.add(this.time.now, EVENT.heal, 0, 0, 0, 0, 0);
+    this.heal();
+    this.stepped();
+    return true;
+  }
+
+  private stepped(): void {
     this.pool.holder = this.holder;
     if (this.violation !== null) {
       this.finish();
@@ -315,7 +343,6 @@ export class World
       this.finish();
       this.cut = `stopped after ${this.eventsMax} events`;
     }
-    return true;
   }
 
   private finish(): void {
@@ -370,7 +397,7 @@ export class World
         this.client(node).start();
         break;
       case EVENT.heal:
-        this.heal();
+        if (this.healedAt === NONE) this.heal();
         break;
       default:
         this.settle();

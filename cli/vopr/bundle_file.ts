@@ -29,8 +29,13 @@ export function bundleFileName(
   return `${scenario}-${seed}-${canary ?? invariant}.kmb`;
 }
 
-/** Creates `directory` when absent; an earlier bundle of the same name is replaced. */
-export function writeBundle(directory: string, name: string, bytes: Uint8Array): string {
+/** Creates `directory` when absent; an earlier bundle of the same name is replaced. `option` chose it. */
+export function writeBundle(
+  directory: string,
+  name: string,
+  bytes: Uint8Array,
+  option = '--bundle-dir',
+): string {
   const path = join(directory, name);
   const partial = `${path}.${process.pid}.partial`;
   try {
@@ -40,7 +45,7 @@ export function writeBundle(directory: string, name: string, bytes: Uint8Array):
   } catch (error) {
     rmSync(partial, { force: true });
     throw new UsageError(
-      `Cannot write the bundle "${path}": ${(error as Error).message}; choose another --bundle-dir`,
+      `Cannot write the bundle "${path}": ${(error as Error).message}; choose another ${option}`,
       { cause: error },
     );
   }

@@ -2,6 +2,7 @@
 import { newProgram, runProgram } from '../program.ts';
 import { EXIT, type ExitStatus } from '../usage_error.ts';
 import { packageVersion } from '../version.ts';
+import { addBisectCommand } from './bisect.ts';
 import { addCanariesCommand } from './canaries.ts';
 import { addInvariantsCommand } from './invariants.ts';
 import { loadOwnSystem } from './own_system.ts';
@@ -32,12 +33,13 @@ export function vopr(argv: readonly string[]): Promise<number> {
   program.addHelpText(
     'after',
     '\nExit status: 0 passed, 1 violation, 2 usage or operating error, 3 vacuous\n' +
-      '(the scenario did not happen); `repro`: 1 reproduced, 0 no failure, 125 another failure.\n' +
+      '(the scenario did not happen); `repro`, `bisect`: 1 reproduced, 0 no failure, 125 another.\n' +
       '\nExamples:\n  vopr run --all --seeds 20\n  vopr run --canary commit-before-quorum',
   );
   addRunCommand(program, setStatus);
   addReproCommand(program, setStatus);
   addShowCommand(program);
+  addBisectCommand(program, setStatus);
   addTimelineCommand(program);
   addScenariosCommand(program);
   addInvariantsCommand(program);

@@ -73,23 +73,44 @@ export interface Recording {
   readonly digests: BundleDigests;
 }
 
+/** The digests of a run, event by event, as a bundle holds them. */
+export class DigestTape {
+  private memory = new Uint8Array(1 << 12);
+  private length = 0;
+
+  /** After each event, in order. */
+  add(digestWord: number): void {
+    if (this.length >= DIGEST_TAPE_EVENTS_MAX * 2) return;
+    if (this.length === this.memory.byteLength) {
+      const larger = new Uint8Array(this.memory.byteLength * 2);
+      larger.set(this.memory);
+      this.memory = larger;
+    }
+    this.memory[this.length] = digestWord & 0xff;
+    this.memory[this.length + 1] = (digestWord >>> 8) & 0xff;
+    this.length += 2;
+  }
+
+  /** A copy of the first `events` of it, to go on with otherwise. */
+  upTo(events: number): DigestTape {
+    const copy = new DigestTape();
+    copy.memory = this.memory.slice();
+    copy.length = Math.min(this.length, events * 2);
+    return copy;
+  }
+
+  /** Of a run that has ended; `final` is its digest. */
+  digests(final: string): BundleDigests {
+    return { final, tape: this.memory.slice(0, this.length) };
+  }
+}
+
 /** Runs to the end and keeps the tape of digests. */
 export function record(run: SeedRun): Recording {
-  let tape = new Uint8Array(1 << 16);
-  let length = 0;
-  while (run.step()) {
-    if (length >= DIGEST_TAPE_EVENTS_MAX * 2) continue;
-    if (length === tape.byteLength) {
-      const larger = new Uint8Array(tape.byteLength * 2);
-      larger.set(tape);
-      tape = larger;
-    }
-    tape[length] = run.digestWord & 0xff;
-    tape[length + 1] = (run.digestWord >>> 8) & 0xff;
-    length += 2;
-  }
+  const tape = new DigestTape();
+  while (run.step()) tape.add(run.digestWord);
   const result = run.result();
-  return { result, digests: { final: result.digest, tape: tape.slice(0, length) } };
+  return { result, digests: tape.digests(result.digest) };
 }
 
 export interface Departure {

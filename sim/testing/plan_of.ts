@@ -83,6 +83,7 @@ export interface PlanOptions {
   readonly faults?: readonly FaultOptions[];
   readonly decisions?: readonly PinOptions[];
   readonly faultMicros?: number;
+  readonly healAfterEvent?: number;
   readonly healMicros?: number;
   /** Clients go on in the heal phase until they have had this many answers in all. */
   readonly repliesMin?: number;
@@ -124,6 +125,7 @@ export function planOf(options: PlanOptions): Plan {
     faults: (options.faults ?? []).map(faultOf).sort((a, b) => a.at - b.at),
     decisions: (options.decisions ?? []).map((pin) => ({ value: 1, ...pin })),
     faultMicros: options.faultMicros ?? PLAIN_FAULT_MICROS,
+    ...(options.healAfterEvent === undefined ? {} : { healAfterEvent: options.healAfterEvent }),
     healMicros: options.healMicros ?? PLAIN_HEAL_MICROS,
     repliesMin: options.repliesMin ?? 0,
     eventsMax: options.eventsMax ?? PLAIN_EVENTS_MAX,
@@ -204,6 +206,7 @@ export function optionsOf(plan: Plan): PlanOptions {
   if (plan.faults.length > 0) options.faults = plan.faults.map(faultOptionsOf);
   if (plan.decisions.length > 0) options.decisions = plan.decisions.map(pinOptionsOf);
   if (plan.faultMicros !== PLAIN_FAULT_MICROS) options.faultMicros = plan.faultMicros;
+  if (plan.healAfterEvent !== undefined) options.healAfterEvent = plan.healAfterEvent;
   if (plan.healMicros !== PLAIN_HEAL_MICROS) options.healMicros = plan.healMicros;
   if (plan.repliesMin !== 0) options.repliesMin = plan.repliesMin;
   if (plan.eventsMax !== PLAIN_EVENTS_MAX) options.eventsMax = plan.eventsMax;

@@ -23,7 +23,8 @@ const NAMES: DecisionNames = {
 
 const u32 = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 0xffff_ffff }));
 const identity = fc.tuple(fc.nat(7), fc.array(u32, { minLength: 6, maxLength: 6 }), u32, u32);
-const decision = fc.tuple(fc.nat(5000), fc.integer({ min: 1, max: 6 }), fc.maxSafeInteger(), fc.nat());
+const value = fc.oneof(fc.nat(300), fc.integer({ min: 0, max: 1e13 }));
+const decision = fc.tuple(fc.nat(5000), fc.integer({ min: 1, max: 6 }), value, fc.nat());
 
 /** Columns as a recorder makes them: events in order, identities numbered by first use. */
 const columnsOf = fc
@@ -39,7 +40,7 @@ const columnsOf = fc
     return {
       events: Uint32Array.from(decisions.map(([event]) => event)).sort(),
       domains: Uint8Array.from(decisions, ([, domain]) => domain),
-      values: Float64Array.from(decisions, ([, , value]) => Math.abs(value)),
+      values: Float64Array.from(decisions, ([, , drawn]) => drawn),
       identities: Uint32Array.from(refs),
       families: Uint8Array.from(rows, ([family]) => family),
       words: [0, 1, 2, 3, 4, 5].map((i) => Uint32Array.from(rows, ([, words]) => words[i] as number)),
