@@ -2,10 +2,12 @@
  * For people. A passed scenario takes a line; a violation tells its story: what contradicts, when
  * and where, which run and code, and the command that replays it.
  */
+import { type BundleCode } from '../../bundles/format.ts';
 import { counted, duration, grouped, listed, short } from '../numbers.ts';
-import { type CampaignViolation } from '../../sim/search/campaign_summary.ts';
+import { probesNeverHit, type CampaignViolation } from '../../sim/search/campaign_summary.ts';
+import { bundleCommand, inClone } from './commands.ts';
 import { type Progress } from './progress.ts';
-import { type Renderer, type RunReport, type Verbosity, type ViolationContext } from './report.ts';
+import { codeText, type Renderer, type RunReport, type Verbosity, type ViolationContext } from './report.ts';
 
 const SEEDS_SHOWN_MAX = 10;
 const SCENARIO_WIDTH = 30;
@@ -64,8 +66,8 @@ function earlyText(scenario: string, early: readonly number[]): string {
   return `${scenario.padEnd(SCENARIO_WIDTH)} ${noun} that failed before, first: ${seeds}${more}\n`;
 }
 
-function isClean({ summary }: RunReport): boolean {
-  return summary.violations.length === 0 && summary.vacuous.length === 0;
+function isClean({ summary, missing }: RunReport): boolean {
+  return summary.violations.length === 0 && summary.vacuous.length === 0 && missing.length === 0;
 }
 
 export function violationText(violation: CampaignViolation, context: ViolationContext): string {
@@ -76,10 +78,10 @@ export function violationText(violation: CampaignViolation, context: ViolationCo
   const rows: [string, string][] = [
     ['at', `${seconds(violation.virtualMicros)} virtual, event ${grouped(violation.event)}${replicas}`],
     ['run', `scenario ${scenario}, seed ${violation.seed}${planted}`],
-    ['code', `kimberlite ${code.version}, commit ${code.commit}, Node ${code.node}`],
+    ['code', codeText(code)],
   ];
   if (bundle !== null) {
-    rows.push(['replay', replayText(bundle, code.module)]);
+    rows.push(['replay', replayText(bundle, code)]);
     rows.push(['hint', hintText(violation, context)]);
   }
   const lines = rows.map(([label, text]) => `  ${label.padEnd(7)} ${text}\n`);
@@ -87,11 +89,10 @@ export function violationText(violation: CampaignViolation, context: ViolationCo
 }
 
 /** In a clone there is no `vopr` on the path, but npm knows it. */
-function replayText(bundle: string, module: string | undefined): string {
-  const system = module === undefined ? '' : ` --system ${shellWord(module)}`;
-  const args = `repro ${shellWord(bundle)}${system}`;
-  const inClone = process.env['npm_lifecycle_event'] === 'vopr';
-  return inClone ? `vopr ${args}   (in this clone: npm run -s vopr -- ${args})` : `vopr ${args}`;
+function replayText(bundle: string, code: BundleCode): string {
+  const command = bundleCommand(bundle, code);
+  const here = process.env['npm_lifecycle_event'] === 'vopr';
+  return here ? `${command}   (in this clone: ${inClone(command)})` : command;
 }
 
 function hintText(violation: CampaignViolation, { canary }: ViolationContext): string {
@@ -107,7 +108,7 @@ function hintText(violation: CampaignViolation, { canary }: ViolationContext): s
   return '`vopr repro -v` on this bundle also prints the last events before the violation';
 }
 
-function summaryText({ summary, wallSeconds, canary }: RunReport, earlyCount: number): string {
+function summaryText({ summary, wallSeconds, canary, missing }: RunReport, earlyCount: number): string {
   const parts: string[] = [];
   if (summary.passed > 0) parts.push(`${grouped(summary.passed)} passed`);
   if (summary.violations.length > 0) parts.push(`${grouped(summary.violations.length)} violated`);
@@ -120,6 +121,7 @@ function summaryText({ summary, wallSeconds, canary }: RunReport, earlyCount: nu
     `${parts.join(', ') || 'none run'}; ${short(summary.events)} events, ${rate}/s, ` +
     `${duration(summary.virtualMicros / 1e6)} virtual in ${duration(wallSeconds)}; ` +
     `digest ${summary.digest}\n`;
+  for (const what of missing) text += `  incomplete: ${what}\n`;
   if (summary.vacuous.length > 0) {
     const shown = summary.vacuous.slice(0, SEEDS_SHOWN_MAX).join(' ');
     const more = summary.vacuous.length > SEEDS_SHOWN_MAX ? ' …' : '';
@@ -155,6 +157,10 @@ function detailText({ summary }: RunReport): string {
     const width = Math.max(...rows.map(([key]) => key.length));
     for (const [key, count] of rows) lines.push(`    ${key.padEnd(width)} ${grouped(count).padStart(14)}`);
   }
+  const declared = Object.keys(summary.probes).length;
+  const never = probesNeverHit(summary);
+  if (declared > 0) lines.push(`  probes: ${declared - never.length} of ${declared} reached; never reached:`);
+  for (const name of never) lines.push(`    ${name}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -175,9 +181,4 @@ function totalText(reports: readonly RunReport[]): string {
 
 function seconds(micros: number): string {
   return `${(micros / 1e6).toFixed(6)} s`;
-}
-
-/** Quoted when a shell would not take it as one plain word. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,5 +1,12 @@
-/** One object on stdout when all is done, for programs. Field names are a promise. */
-import { type Renderer, type RunReport } from './report.ts';
+/**
+ * One object when all is done, for programs. Field names are a promise; new ones come at the end.
+ * It says all that there is to say, so that `vopr merge` can add up the results of shards.
+ */
+import { probesNeverHit } from '../../sim/search/campaign_summary.ts';
+import { signatureOf } from '../../sim/search/signature.ts';
+import { outcomeOf, type Renderer, type RunReport } from './report.ts';
+
+export const RESULT_SCHEMA = 1;
 
 export function jsonRenderer(write: (text: string) => void): Renderer {
   return {
@@ -15,7 +22,7 @@ export function jsonRenderer(write: (text: string) => void): Renderer {
 }
 
 export function jsonOf(report: RunReport): Record<string, unknown> {
-  const { summary } = report;
+  const { summary, scope } = report;
   return {
     scenario: summary.scenario,
     seeds: { first: summary.first, count: summary.count },
@@ -26,6 +33,9 @@ export function jsonOf(report: RunReport): Record<string, unknown> {
       event: violation.event,
       message: violation.message,
       bundle: report.bundles[i] ?? null,
+      signature: signatureOf(violation),
+      virtual_micros: violation.virtualMicros,
+      replicas: violation.replicas,
     })),
     vacuous: summary.vacuous,
     events: summary.events,
@@ -39,6 +49,31 @@ export function jsonOf(report: RunReport): Record<string, unknown> {
     wall_seconds: rounded(report.wallSeconds),
     events_per_second: Math.round(summary.events / Math.max(report.wallSeconds, 1e-3)),
     digest: summary.digest,
+    schema: RESULT_SCHEMA,
+    outcome: outcomeOf(report),
+    missing: report.missing,
+    asked: {
+      first: scope.seeds.first,
+      count: scope.seeds.count,
+      shard: scope.shard.index,
+      shards: scope.shard.shards,
+      events: scope.limits.events,
+      micros: scope.limits.micros,
+      check_determinism: scope.checkDeterminism,
+    },
+    canary: report.canary,
+    canary_reached: summary.canaryReached,
+    code: report.code,
+    started_at: report.startedAt,
+    virtual_micros: summary.virtualMicros,
+    unmet: summary.unmet,
+    shares: summary.shares.map(({ gate, sharePpm, met, missed }) => {
+      return { gate, share_ppm: sharePpm, met, missed };
+    }),
+    gates: summary.gates,
+    faults: summary.faults,
+    probes: summary.probes,
+    probes_never_hit: probesNeverHit(summary),
   };
 }
 

@@ -1,7 +1,7 @@
 /** What the output formats are given. */
 import { type BundleCode } from '../../bundles/format.ts';
 import { type CampaignSummary, type CampaignViolation } from '../../sim/search/campaign_summary.ts';
-import { type SeedResult } from '../../sim/search/seed_result.ts';
+import { type SeedLimits, type SeedResult } from '../../sim/search/seed_result.ts';
 
 export interface CanaryInfo {
   readonly name: string;
@@ -9,13 +9,53 @@ export interface CanaryInfo {
   readonly checker: string;
 }
 
+/** What was asked for. Parts of one campaign differ in `shard` only. */
+export interface RunScope {
+  /** Of the whole campaign, before it was divided. */
+  readonly seeds: { readonly first: number; readonly count: number };
+  readonly shard: { readonly index: number; readonly shards: number };
+  readonly limits: SeedLimits;
+  readonly checkDeterminism: boolean;
+}
+
 export interface RunReport {
+  readonly scope: RunScope;
   readonly summary: CampaignSummary;
   /** Path of each violation's bundle, in the order of `summary.violations`; null: not written. */
   readonly bundles: readonly (string | null)[];
   readonly canary: CanaryInfo | null;
+  /** ISO 8601 in UTC. */
+  readonly startedAt: string;
   readonly wallSeconds: number;
   readonly code: BundleCode;
+  /** Seeds that should have run and did not, in words; empty when all is there. */
+  readonly missing: readonly string[];
+}
+
+export type RunOutcome = 'passed' | 'violated' | 'vacuous' | 'incomplete';
+
+export function outcomeOf({ summary, canary, missing }: RunReport): RunOutcome {
+  if (summary.violations.length > 0) return 'violated';
+  if (missing.length > 0) return 'incomplete';
+  // A canary that no run came by proves nothing about its checker.
+  const unreached = canary !== null && summary.count > 0 && summary.canaryReached === 0;
+  return unreached || summary.vacuous.length > 0 ? 'vacuous' : 'passed';
+}
+
+/** Of several: the first of violated, incomplete, vacuous that one of them is. */
+export function worstOutcome(reports: readonly RunReport[]): RunOutcome {
+  const outcomes = reports.map(outcomeOf);
+  const worst = (['violated', 'incomplete', 'vacuous'] as const).find((one) => outcomes.includes(one));
+  return worst ?? 'passed';
+}
+
+/** `combined`, or `combined, canary commit-before-quorum`. */
+export function scenarioText({ summary, canary }: Pick<RunReport, 'summary' | 'canary'>): string {
+  return canary === null ? summary.scenario : `${summary.scenario}, canary ${canary.name}`;
+}
+
+export function codeText(code: BundleCode): string {
+  return `kimberlite ${code.version}, commit ${code.commit}, Node ${code.node}`;
 }
 
 export interface Renderer {

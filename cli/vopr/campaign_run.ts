@@ -4,25 +4,19 @@
  */
 import { Campaign, shardOf, withEarly } from '../../sim/search/campaign.ts';
 import { signatureOf } from '../../sim/search/signature.ts';
-import { type SeedLimits } from '../../sim/search/seed_result.ts';
 import { type BundleCode } from '../../bundles/format.ts';
-import { type CanaryInfo, type Renderer, type RunReport } from '../render/report.ts';
+import { type CanaryInfo, type Renderer, type RunReport, type RunScope } from '../render/report.ts';
 import { bundleFileName, writeBundle } from './bundle_file.ts';
 import { probeNames } from './catalogue.ts';
 import { newCampaignId, type LedgerFile } from './ledger.ts';
 import { type SeedTask } from './seed_task.ts';
 import { type RunningCampaign, type SeedWorkers } from './workers.ts';
 
-export interface CampaignRequest {
+export interface CampaignRequest extends RunScope {
   readonly scenario: string;
-  /** Of the whole campaign, before it is divided. */
-  readonly seeds: { readonly first: number; readonly count: number };
-  readonly shard: { readonly index: number; readonly shards: number };
   /** Seeds to run before the others, as far as they are among them. */
   readonly early: readonly number[];
   readonly canary: CanaryInfo | null;
-  readonly limits: SeedLimits;
-  readonly checkDeterminism: boolean;
   /** False: the campaign ends with its first violation. */
   readonly keepGoing: boolean;
   readonly jobs: number;
@@ -61,7 +55,8 @@ export function runCampaign(
   /** By seed: results come in the order in which seeds run, summaries list them by number. */
   const bundles = new Map<number, string | null>();
   const id = newCampaignId(scenario);
-  const startedAt = performance.now();
+  const startedAt = new Date().toISOString();
+  const startSeconds = performance.now() / 1000;
 
   const { shard, jobs } = request;
   ledger?.append(id, {
@@ -83,11 +78,13 @@ export function runCampaign(
   });
   const report = running.done.then((): RunReport => {
     const summary = campaign.summary();
-    const wallSeconds = (performance.now() - startedAt) / 1000;
+    const wallSeconds = performance.now() / 1000 - startSeconds;
     const written = summary.violations.map(({ seed }) => bundles.get(seed) ?? null);
     const interrupted = !campaign.done;
     ledger?.append(id, { kind: 'ended', interrupted, summary, bundles: written, wallSeconds });
-    const made = { summary, bundles: written, canary, wallSeconds, code };
+    const missing = interrupted ? [`interrupted after ${summary.count} of ${seeds.count} seeds`] : [];
+    const scope = { seeds: { first, count }, shard, limits, checkDeterminism };
+    const made = { scope, summary, bundles: written, canary, startedAt, wallSeconds, code, missing };
     watcher.finished(made);
     return made;
   });

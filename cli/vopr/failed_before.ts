@@ -20,6 +20,7 @@ export function failedBefore(
   const failed = new Set<number>();
   for (const campaign of ledger.campaigns) {
     if (campaign.started.scenario !== request.scenario) continue;
+    if (campaign.started.code.module !== request.code.module) continue;
     if (campaign.started.canary?.name !== request.canary?.name) continue;
     if (campaign.started.code.module !== request.code.module) continue; // Of another system.
     if (failed.size > 0 && isSameCode(campaign.started, request)) {

@@ -87,6 +87,10 @@ function orNull(check: Check): Check {
   return (value) => (value === null ? null : check(value));
 }
 
+function optional(check: Check): Check {
+  return (value) => (value === undefined ? null : check(value));
+}
+
 function list(check: Check): Check {
   return (value) => {
     if (!Array.isArray(value)) return 'must be a list';
@@ -137,7 +141,7 @@ const violation = {
   virtualMicros: amount,
   replicas: list(whole(0)),
 };
-const code = map({ version: text, commit: text, node: text });
+const code = map({ version: text, commit: text, node: text, module: optional(text) });
 const limits = map({ events: orNull(whole(1)), micros: orNull(whole(1)) });
 const canary = orNull(map({ name: text, checker: text }));
 

@@ -3,50 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { duration, grouped, short } from '../../cli/numbers.ts';
 import { compactRenderer } from '../../cli/render/compact.ts';
-import { humanRenderer, shellWord } from '../../cli/render/human.ts';
+import { shellWord } from '../../cli/render/commands.ts';
+import { humanRenderer } from '../../cli/render/human.ts';
 import { jsonRenderer } from '../../cli/render/json.ts';
 import { Progress } from '../../cli/render/progress.ts';
 import { type Renderer, type RunReport, type Verbosity } from '../../cli/render/report.ts';
-import { type CampaignViolation } from '../../sim/search/campaign_summary.ts';
-
-const CODE = { version: '0.1.0', commit: 'faccfb7', node: 'v24.21.0' };
-const VIOLATION: CampaignViolation = {
-  seed: 1182,
-  invariant: 'agreement',
-  message: 'op 7: replica 0 committed 12ab, replica 2 committed 98fe',
-  event: 4211,
-  virtualMicros: 3_201_442,
-  replicas: [0, 2],
-};
-const REPORT: RunReport = {
-  summary: {
-    scenario: 'combined',
-    first: 1000,
-    count: 200,
-    passed: 197,
-    violations: [VIOLATION],
-    vacuous: [1003, 1007],
-    unmet: { 'crashes: 0, at least 1': 2 },
-    shares: [],
-    events: 4_000_000,
-    messages: 3_000_000,
-    storageOps: 500_000,
-    commits: 60_000,
-    viewChanges: 300,
-    crashes: 400,
-    virtualMicros: 4_000_500_000,
-    checks: { agreement: 180_000, liveness: 600 },
-    gates: { crashes: 400 },
-    faults: { 'loss.applied': 9000 },
-    probes: { 'checkpoint: cut': 70, 'grid: block read error': 0 },
-    canaryReached: 0,
-    digest: '000102030405060708090a0b0c0d0e0f',
-  },
-  bundles: ['.vopr/bundles/combined-1182-agreement.kmb'],
-  canary: null,
-  wallSeconds: 8.0004,
-  code: CODE,
-};
+import { REPORT, VIOLATION } from './made_up_report.ts';
 
 function rendered(make: (write: (text: string) => void) => Renderer, reports: readonly RunReport[]): string {
   let text = '';
@@ -73,7 +35,9 @@ test('json: one object with the promised fields, in order', () => {
   assert.deepEqual(Object.keys(object), [
     'scenario', 'seeds', 'passed', 'violations', 'vacuous', 'events', 'messages', 'storage_ops',
     'commits', 'view_changes', 'crashes', 'checks', 'virtual_seconds', 'wall_seconds',
-    'events_per_second', 'digest',
+    'events_per_second', 'digest', 'schema', 'outcome', 'missing', 'asked', 'canary', 'canary_reached',
+    'code', 'started_at', 'virtual_micros', 'unmet', 'shares', 'gates', 'faults', 'probes',
+    'probes_never_hit',
   ]);
   assert.deepEqual(object['seeds'], { first: 1000, count: 200 });
   assert.deepEqual(object['violations'], [
@@ -83,6 +47,9 @@ test('json: one object with the promised fields, in order', () => {
       event: 4211,
       message: VIOLATION.message,
       bundle: '.vopr/bundles/combined-1182-agreement.kmb',
+      signature: 'agreement',
+      virtual_micros: 3_201_442,
+      replicas: [0, 2],
     },
   ]);
   assert.deepEqual(object['vacuous'], [1003, 1007]);

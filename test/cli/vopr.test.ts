@@ -139,7 +139,9 @@ test('vopr: a scenario that did not happen is vacuous: status 3', async () => {
 });
 
 test('vopr: interrupted, it tells how far it came and exits with 2', async () => {
-  const args = [programPath('vopr'), 'run', 'baseline', '--seeds', '100000', '-vv'];
+  const ledger = join(DIRECTORY, 'interrupted.jsonl');
+  const run = ['run', 'baseline', '--seeds', '100000', '-vv', '--ledger', ledger];
+  const args = [programPath('vopr'), ...run, '--reporter', `human,junit=${ledger}.xml`];
   const child = spawn(process.execPath, args, { cwd: DIRECTORY, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise((resolve) => child.on('close', resolve));
   let stdout = '';
@@ -151,10 +153,15 @@ test('vopr: interrupted, it tells how far it came and exits with 2', async () =>
       if (stdout.includes('seed 3: passed')) resolve();
     });
   });
-  child.kill('SIGINT');
+  child.kill('SIGTERM'); // As Ctrl-C: what a machine says before it is taken away.
   assert.equal(await ended, 2);
   assert.match(stdout, /\nbaseline +\d+ seeds from 1: \d+ passed; /);
+  assert.match(stdout, /\n {2}incomplete: interrupted after \d+ of 100000 seeds\n/);
   assert.match(stderr, /vopr: interrupted after \d+ seeds\n$/);
+  assert.match(readFileSync(`${ledger}.xml`, 'utf8'), /<failure type="incomplete" message="interrup/);
+  const [campaign] = readLedger(ledger).campaigns;
+  assert.equal(campaign?.ended?.interrupted, true);
+  assert.ok((campaign?.ended?.summary.count ?? 0) >= 3);
 });
 
 test('vopr: a canary is caught, and its bundle tells so again in another process', async () => {
