@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PROJECT_ROOT } from './source_scanner.ts';
+import { shapeOf, stepsOf, withOutputs } from './support/console_blocks.ts';
 
 const README = join(PROJECT_ROOT, 'README.md');
 const REWRITE = process.env['REWRITE'] === '1';
@@ -31,47 +32,6 @@ const STAYS = /\bkmb -- dev\b/;
 /** The ports of the README, and those used here, out of the way of other tests and of people. */
 const PORT_SHOWN = 3901;
 const PORT_USED = 23_901;
-
-interface Step {
-  readonly command: string;
-  readonly output: string[];
-}
-
-/** Fenced `console` blocks, each a list of commands with their outputs. */
-function stepsOf(markdown: string): Step[] {
-  const steps: Step[] = [];
-  let inBlock = false;
-  for (const line of markdown.split('\n')) {
-    if (line.startsWith('```')) inBlock = line === '```console';
-    else if (inBlock && line.startsWith('$ ')) steps.push({ command: line.slice(2), output: [] });
-    else if (inBlock) steps.at(-1)?.output.push(line);
-  }
-  return steps;
-}
-
-/** The document with other outputs, one a step. */
-function withOutputs(markdown: string, outputs: readonly (readonly string[])[]): string {
-  const lines: string[] = [];
-  let inBlock = false;
-  let step = -1;
-  for (const line of markdown.split('\n')) {
-    if (line.startsWith('```')) inBlock = line === '```console';
-    if (inBlock && line.startsWith('$ ')) lines.push(line, ...(outputs[++step] as readonly string[]));
-    else if (!inBlock || line.startsWith('```')) lines.push(line);
-  }
-  return lines.join('\n');
-}
-
-/** What two runs have in common: words, not numbers, digests, units or the width of a column. */
-function shapeOf(line: string): string {
-  return line
-    .replaceAll(/commit \S+,/g, 'commit #,')
-    .replaceAll(/\b(?=[0-9a-f]*[0-9])[0-9a-f]{7,}(-dirty)?\b/g, '#')
-    .replaceAll(/\d+([,.:]\d+)*( ?(k|M|G|ms|us|s|min|h|KiB|MiB|GiB)\b)?/g, '#')
-    .replaceAll(/#( #)+/g, '#')
-    .replaceAll(/\s+/g, ' ')
-    .trim();
-}
 
 suite('README.md', () => {
   let folder = '';

@@ -1,8 +1,9 @@
 /** What `vopr bisect` says: each replay with its verdict, and the event that decided. */
-import { type Bundle } from '../../bundles/format.ts';
+import { type Bundle, type BundleCode } from '../../bundles/format.ts';
 import { type Bisection, type BisectProbe, type NotReproduced } from '../../sim/search/bisect.ts';
 import { type SeedViolation } from '../../sim/search/seed_result.ts';
 import { counted, grouped } from '../numbers.ts';
+import { bundleCommand } from './commands.ts';
 import { failureJson } from './repro.ts';
 
 /** Facts of the deciding event that are shown. */
@@ -24,7 +25,8 @@ export function probeText({ event, verdict, violation, events }: BisectProbe, nu
   return `  replay ${replay}  healed after event ${grouped(event)}: ${verdict}, ${other}${outcome}\n`;
 }
 
-export function bisectionText(found: Bisection, path: string): string {
+/** `code` is what runs here: its module goes with the command. */
+export function bisectionText(found: Bisection, path: string, code: BundleCode): string {
   const { turn, failure, recording } = found;
   const lines = [
     turn.event === 0
@@ -51,7 +53,7 @@ export function bisectionText(found: Bisection, path: string): string {
   lines.push(
     `  bundle     ${path}: ${counted(turn.event, 'event')} as recorded, then healed; ` +
       `${violation?.invariant ?? ''} at event ${grouped(violation?.event ?? events)}`,
-    `             vopr repro ${path}`,
+    `             ${bundleCommand(path, code)}`,
   );
   return `${lines.join('\n')}\n`;
 }

@@ -71,7 +71,7 @@ async function bisectBundle(path: string, options: BisectOptions): Promise<ExitS
     return status;
   }
   const written = writeBundle(dirname(out), basename(out), encodedPrefix(bundle, found), '-o');
-  say(bisectionText(found, written));
+  say(bisectionText(found, written, codeVersion()));
   const status = REPLAY_STATUS.reproduced;
   if (options.format === 'json') {
     print({ ...bisectJson(path, bundle, found, written), outcome: 'found', status });

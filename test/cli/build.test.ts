@@ -1,7 +1,7 @@
 /** What `npm run build` makes works by itself, and simulates the same runs as the source. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { PROJECT_ROOT } from '../source_scanner.ts';
@@ -39,6 +39,17 @@ test('build: JavaScript with declarations, programs that run, the same digests',
     assert.equal(ran.status, 0, ran.stdout + ran.stderr);
     const source = await runProgram('vopr', args);
     assert.equal(digestOf(ran.stdout), digestOf(source.stdout));
+
+    // What tests of users import, as they get it.
+    const own = join(dist, 'own.js');
+    writeFileSync(own, `
+      import { simulate } from './cli/testing.js';
+      import { PlainNetwork } from './core/component.js';
+      const { campaigns } = await simulate({ scenario: 'baseline', seeds: 2, jobs: 2 });
+      process.stdout.write(typeof PlainNetwork + ' ' + campaigns[0].digest);
+    `);
+    const tested = spawnSync(process.execPath, [own], { encoding: 'utf8' });
+    assert.equal(tested.stdout, `function ${digestOf(ran.stdout)}`, tested.stderr);
 
     const file = join(dist, '0.kmb');
     const kmb = join(dist, 'cli', 'kmb.js');
