@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { BUILT_SCRIPT, BUILT_STYLE, bundlePage } from '../cli/page/page_script.ts';
 import { codeVersion } from '../cli/version.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -19,6 +20,11 @@ const compiled = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.js
   stdio: 'inherit',
 });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
+
+// The time-travel page's program: bundling it needs a tool that users do not install.
+const { script, style } = await bundlePage();
+writeFileSync(join(DIST, 'cli', 'page', BUILT_SCRIPT), script);
+writeFileSync(join(DIST, 'cli', 'page', BUILT_STYLE), style);
 
 // What bundles and failures name as the code, where there is no git to ask.
 writeFileSync(join(DIST, 'COMMIT'), `${codeVersion().commit}\n`);

@@ -57,6 +57,11 @@ export function writeBundle(
  * path, the reason and what to do.
  */
 export function readBundle(path: string): Bundle {
+  return openBundle(path).bundle;
+}
+
+/** The same, with the bytes that it was read from. */
+export function openBundle(path: string): { readonly bundle: Bundle; readonly bytes: Uint8Array } {
   const shown = path === '-' ? 'standard input' : `"${path}"`;
   let bytes: Uint8Array;
   try {
@@ -76,7 +81,7 @@ export function readBundle(path: string): Bundle {
     });
   }
   requireSystemOf(bundle.plan, bundle.code.module ?? null, `The bundle from ${shown}`);
-  return bundle;
+  return { bundle, bytes };
 }
 
 const ADVICE: Readonly<Record<BundleError['code'], string>> = {

@@ -28,6 +28,8 @@ export function nodeTables(tree: StateTree): string {
     ['view', (node) => at(node, 'view')],
     ['session', (node) => at(node, 'session')],
     ['operations', (node) => at(node, 'operations')],
+    ['settled', (node) => yesNo(at(node, 'settled'))],
+    ['finished', (node) => yesNo(at(node, 'finished'))],
     ['open', (node) => at(node, 'open', 'message')],
   ]);
   return `${replicas}\n${clients}\n${networkText(tree.network)}`;
@@ -47,6 +49,10 @@ function table(
 function at(node: StateNode, ...names: readonly string[]): string {
   const value = valueAt(node, names);
   return value === undefined || value === null || isNode(value) ? '' : String(value);
+}
+
+function yesNo(text: string): string {
+  return text === 'true' ? 'yes' : text === 'false' ? 'no' : text;
 }
 
 function count(node: StateNode, ...names: readonly string[]): string {

@@ -49,6 +49,12 @@ export function planText(plan: Plan): string {
 
 /** `3.201442 s  crash  primary, down 1.200000 s, during write`. */
 export function faultText(fault: FaultEvent, replicaCount: number): string {
+  const words = faultWords(fault, replicaCount);
+  return `${seconds(fault.at).padStart(13)}  ${fault.kind.padEnd(13)}  ${words}`;
+}
+
+/** The same without time and kind. */
+export function faultWords(fault: FaultEvent, replicaCount: number): string {
   const words: string[] = [];
   if ('node' in fault) words.push(nodeText(fault.node, replicaCount));
   if ('peer' in fault) words.push(`peer ${nodeText(fault.peer, replicaCount)}`);
@@ -59,7 +65,7 @@ export function faultText(fault: FaultEvent, replicaCount: number): string {
     else if (DURATIONS.includes(name)) words.push(`${name} ${durations(value as number | number[])}`);
     else words.push(`${name} ${String(value)}`);
   }
-  return `${seconds(fault.at).padStart(13)}  ${fault.kind.padEnd(13)}  ${words.join(', ')}`;
+  return words.join(', ');
 }
 
 function linksText(links: readonly number[], replicaCount: number): string {

@@ -31,6 +31,7 @@ import {
 } from './observed_run.ts';
 import { nodeTables } from './node_tables.ts';
 import { planText } from './plan_view.ts';
+import { writeTimeTravelPage } from './show_html.ts';
 import { changeLines, stateLines } from './state_view.ts';
 import { entryJson, parseNodes } from './timeline.ts';
 import { logHeader, logLine, type LogRow } from './timeline_log.ts';
@@ -48,6 +49,8 @@ interface ShowOptions extends RunSourceOptions {
   readonly config?: true;
   readonly messages?: true;
   readonly nodes?: string;
+  /** File for the page. */
+  readonly html?: string;
   readonly color: boolean;
   readonly output?: string;
   readonly format: 'human' | 'json';
@@ -66,6 +69,7 @@ export function addShowCommand(program: Command): void {
     .option('--config', 'the plan: cluster, profiles, workload, faults')
     .option('--messages', 'what became of the messages, by command')
     .option('--nodes <list>', 'only these nodes of entries, states and diffs: replicas by number, c0')
+    .option('--html <file>', 'write a page that executes the run in a browser (docs/time_travel.md)')
     .option('--no-color', 'no colours on a terminal (also: NO_COLOR=1)')
     .option('--output <file>', 'write there instead of to standard output')
     .addOption(
@@ -75,6 +79,7 @@ export function addShowCommand(program: Command): void {
 }
 
 async function show(argument: string, options: ShowOptions): Promise<void> {
+  if (options.html !== undefined) return showHtml(argument, options, options.html);
   const first = openRun(argument, options);
   const diff = options.diff === undefined ? null : parseDiff(options.diff);
   const { replicaCount, clientCount } = first.world;
@@ -89,6 +94,16 @@ async function show(argument: string, options: ShowOptions): Promise<void> {
   await writeOutput(options.output, async (output) => {
     await output.write(options.format === 'json' ? jsonText(shown) : humanText(shown, output));
   });
+}
+
+async function showHtml(argument: string, options: ShowOptions, file: string): Promise<void> {
+  const others = ['events', 'state', 'diff', 'config', 'messages', 'nodes', 'output'] as const;
+  const other = others.find((name) => options[name] !== undefined);
+  if (other !== undefined) throw new UsageError(`--html shows everything: leave out --${other}`);
+  const size = await writeTimeTravelPage(argument, options, file);
+  process.stdout.write(options.format === 'json'
+    ? `${JSON.stringify({ html: file, bytes: size })}\n`
+    : `wrote ${printable(file)}, ${grouped(size)} bytes: open it in a browser\n`);
 }
 
 // --- Looking ---

@@ -6,27 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { decodeBundle, encodeBundle, type Bundle } from '../../bundles/format.ts';
-import { findCanary, findScenario, recordRun } from '../../cli/vopr/catalogue.ts';
-import { makePlan, type Plan } from '../../sim/plan.ts';
-import { NO_LIMITS } from '../../sim/search/seed_result.ts';
+import { type Plan } from '../../sim/plan.ts';
 import { PROJECT_ROOT } from '../source_scanner.ts';
+import { failingBundle } from '../support/failing_bundle.ts';
 import { runProgram } from './run_program.ts';
 
 const DIRECTORY = mkdtempSync(join(tmpdir(), 'kimberlite-bisect-'));
 after(() => rmSync(DIRECTORY, { recursive: true, force: true }));
 
-function recorded(name: string, seed: number): Bundle {
-  const canary = findCanary(name);
-  const { bytes } = recordRun({
-    plan: makePlan(findScenario(canary.scenario), seed),
-    canary: canary.name,
-    limits: NO_LIMITS,
-    code: { version: '0', commit: 'faccfb7', node: 'v24.0.0' },
-  });
-  return decodeBundle(bytes ?? assert.fail());
-}
-
-const TORN = recorded('torn-write-accepted', 1);
+const TORN = failingBundle('torn-write-accepted', 1);
 
 test('bisect: every replay is told, and the prefix reproduces in a new process', async () => {
   const path = join(DIRECTORY, 'torn.kmb');
@@ -79,7 +67,7 @@ test('bisect: from standard input, in json, to the file that is named', async ()
 });
 
 test('bisect: on changed code the recorded decisions are held to', async () => {
-  const rare = recorded('stale-view-accepted', 38);
+  const rare = failingBundle('stale-view-accepted', 96);
   const { network, ...plan } = rare.plan as unknown as Plan;
   const delayMeanMicros = Math.floor(network.delayMeanMicros * 1.5);
   const changed = { ...rare, plan: { ...plan, network: { ...network, delayMeanMicros } } };

@@ -4,28 +4,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { decodeBundle, encodeBundle, type Bundle } from '../../bundles/format.ts';
-import { findCanary, findScenario, recordRun } from '../../cli/vopr/catalogue.ts';
-import { makePlan } from '../../sim/plan.ts';
-import { NO_LIMITS } from '../../sim/search/seed_result.ts';
+import { encodeBundle } from '../../bundles/format.ts';
 import { PROJECT_ROOT } from '../source_scanner.ts';
+import { failingBundle } from '../support/failing_bundle.ts';
 import { runProgram } from './run_program.ts';
 
 const DIRECTORY = mkdtempSync(join(tmpdir(), 'kimberlite-repro-'));
 after(() => rmSync(DIRECTORY, { recursive: true, force: true }));
 
-function recorded(): Bundle {
-  const canary = findCanary('repair-never');
-  const { bytes } = recordRun({
-    plan: makePlan(findScenario(canary.scenario), 1),
-    canary: canary.name,
-    limits: NO_LIMITS,
-    code: { version: '0', commit: 'faccfb7', node: 'v24.0.0' },
-  });
-  return decodeBundle(bytes ?? assert.fail());
-}
-
-const BUNDLE = recorded();
+const BUNDLE = failingBundle('repair-never', 1);
 
 test('repro: on changed code it names the first decision that does not match', async () => {
   const path = join(DIRECTORY, 'fixed.kmb');

