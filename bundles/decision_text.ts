@@ -8,8 +8,8 @@ const ABOUT_OP = new Set([
 ]);
 const ABOUT_REQUEST = new Set(['request', 'prepare', 'reply', 'query', 'query_reply']);
 /** Commands from here on are of systems of one's own: core/message/header.ts. */
-const OWN_COMMAND_MIN = 128;
-const STORAGE_KINDS = ['read', 'write', 'sync'];
+export const OWN_COMMAND_MIN = 128;
+export const STORAGE_KINDS = ['read', 'write', 'sync'];
 
 export function decisionText(decision: Decision, names: DecisionNames): string {
   const { domain, value, identity } = decision;
@@ -18,7 +18,7 @@ export function decisionText(decision: Decision, names: DecisionNames): string {
 }
 
 /** Yes or no: their value says nothing. */
-const CHANCES = new Set([
+export const CHANCES: ReadonlySet<string> = new Set([
   'loss', 'duplicate', 'corrupt', 'sectorLost', 'writeTorn', 'sectorGarbage', 'expected',
   'idempotent', 'reissue', 'idle',
 ]);
@@ -59,7 +59,9 @@ function identityText(identity: Identity, domain: string, names: DecisionNames):
     case 'operation': {
       const client = `C${a}`;
       if (d === 1) return `${client} setup of tenant ${b}, stream ${c}`;
-      const which = domain === 'payload' ? `, event ${part}` : '';
+      // An append is asked twice what it expects: the end of the stream, and if not, an older one.
+      const older = domain === 'expected' && part === 1 ? ', older' : '';
+      const which = domain === 'payload' ? `, event ${part}` : older;
       return `${client} operation ${b}${which}`;
     }
     case 'choice':

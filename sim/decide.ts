@@ -72,6 +72,9 @@ export function isChance(domain: string): boolean {
   return CHANCES.has(DOMAIN[domain as DomainName]);
 }
 
+/** As a probability: cannot happen, not even because a plan pins it. */
+export const NEVER = -1;
+
 /** `ppm * THRESHOLD` compares with a u32. */
 const THRESHOLD = 4294.967296;
 
@@ -129,9 +132,9 @@ export class Decisions {
     return mix32(key + Math.imul(domain & HASHED, 0x9e3779b1)) >>> 0;
   }
 
-  /** True with a probability of `ppm` in a million. */
+  /** True with a probability of `ppm` in a million, or `NEVER`. */
   chance(key: number, domain: number, ppm: number): boolean {
-    const pin = this.pins === null ? -1 : this.pins.find(domain, key);
+    const pin = this.pins === null || ppm === NEVER ? -1 : this.pins.find(domain, key);
     if (pin >= 0 && this.pins !== null) {
       if (this.pins.valueAt(pin) === 0) return false;
     } else if (ppm <= 0 || this.bits(key, domain) >= ppm * THRESHOLD) {

@@ -34,7 +34,7 @@ export function canaryIdOf(plan: Plan, name: string | null): CanaryId {
 }
 
 /** Throws `UnknownSystem` when nobody has loaded it. */
-export function systemOf(plan: Plan): System {
+export function systemOf(plan: Pick<Plan, 'system'>): System {
   const name = plan.system ?? KIMBERLITE.name;
   const system = systems.get(name);
   if (system !== undefined) return system;

@@ -14,7 +14,7 @@ import { AT, COMMAND, commandOf, sizeOf } from '../../core/message/header.ts';
 import { type Message, type MessagePool } from '../../core/message/pool.ts';
 import { TO_CLIENT, type Network } from '../../core/ports.ts';
 import { FAULT, type Counters } from '../counters.ts';
-import { DOMAIN, type Decisions } from '../decide.ts';
+import { DOMAIN, NEVER, type Decisions } from '../decide.ts';
 import { EVENT } from '../events.ts';
 import { type EventQueue } from '../event_queue.ts';
 import { FAMILY } from '../identity.ts';
@@ -282,9 +282,9 @@ export class SimNetwork {
 
   /** No more faults: every link joined and released; delays fall to a tenth. */
   heal(): void {
-    this.lossPpm = 0;
-    this.duplicationPpm = 0;
-    this.corruptionPpm = 0;
+    this.lossPpm = NEVER;
+    this.duplicationPpm = NEVER;
+    this.corruptionPpm = NEVER;
     this.delayMean = Math.floor(this.delayMean / 10);
     this.cuts.fill(0);
     this.clogs.fill(0);

@@ -14,7 +14,7 @@ import { assert } from '../../core/assert.ts';
 import { SECTOR_SIZE, STORAGE_RESULT, type Storage, type StorageResult } from '../../core/ports.ts';
 import { type TrueDisk } from '../../invariants/invariant.ts';
 import { FAULT, type Counters } from '../counters.ts';
-import { DOMAIN, type Decisions } from '../decide.ts';
+import { DOMAIN, NEVER, type Decisions } from '../decide.ts';
 import { EVENT } from '../events.ts';
 import { type EventQueue } from '../event_queue.ts';
 import { FAMILY } from '../identity.ts';
@@ -616,7 +616,7 @@ export class SimDisk implements Storage, TrueDisk {
       const buffer = this.buffers[slot] as Uint8Array;
       const key = this.key(OPERATION_KIND.write, first, memory.writeCount[first] as number);
       const whole = first < wholeBefore;
-      const garbagePpm = whole || this.replicaCount === 1 ? 0 : this.plan.garbagePpm;
+      const garbagePpm = whole || this.replicaCount === 1 ? NEVER : this.plan.garbagePpm;
       const torn =
         !whole && count > 1 && this.decisions.chance(key, DOMAIN.writeTorn, this.plan.tornPpm);
       for (let i = 0; i < count; i++) {

@@ -4,13 +4,16 @@
  *
  *   planOf({ seed: 7, clients: 2, operations: 3,
  *     faults: [{ kind: 'crash', at: 40_000, node: 1, down: 500_000 }],
- *     decisions: [{ domain: 'loss', key: 0x1c8aa2f5 }] })
+ *     decisions: ['loss of C0 -> R0 request, view 0, session 3, request 1'] })
  *
  * Times are microseconds of virtual time, probabilities parts per million.
  */
+import { parseDecision } from '../../bundles/decision_parse.ts';
 import { type PlainData } from '../../bundles/format.ts';
 import { REPLICAS_MAX, type ClusterConfig } from '../../core/constants.ts';
+import { DOMAIN, Decisions } from '../decide.ts';
 import { type FaultEvent } from '../faults/schedule.ts';
+import { decisionNames } from '../identity.ts';
 import {
   deepFreeze,
   seedWords,
@@ -22,6 +25,9 @@ import {
   type WorkloadPlan,
 } from '../plan.ts';
 import { planProblem } from '../plan_check.ts';
+import { type System } from '../system.ts';
+import { systemOf } from '../system_registry.ts';
+import { PLAIN_WORDS } from '../words.ts';
 import { OMITTED_STRIDE } from '../workload/operations.ts';
 import {
   PLAIN_CLOCK,
@@ -58,12 +64,12 @@ export type FaultOptions = {
   [K in FaultEvent['kind']]: Optional<FaultOf<K>, keyof (typeof PLAIN_FAULTS)[K]>;
 }[FaultEvent['kind']];
 
-/** `value` is 1 when left out: it happens. */
-export type PinOptions = Optional<PinnedDecision, 'value'>;
+/** In the words of `decisionText`, or by key; `value` is 1 when left out: it happens. */
+export type PinOptions = string | Optional<PinnedDecision, 'value'>;
 
 export interface PlanOptions {
-  /** One's own; left out: Kimberlite. With what its scenario gave as `settings`. */
-  readonly system?: string;
+  /** One's own, or its name; left out: Kimberlite. With what its scenario gave as `settings`. */
+  readonly system?: Pick<System, 'name' | 'words'> | string;
   readonly settings?: PlainData;
   /** For people: the scenario that it was found in. */
   readonly scenario?: string;
@@ -94,13 +100,14 @@ export interface PlanOptions {
 
 /** Throws when what is asked for is no plan, and says why. */
 export function planOf(options: PlanOptions): Plan {
+  const { system } = options;
   const seed = String(options.seed ?? 1);
   const replicaCount = options.replicas ?? PLAIN_REPLICAS;
   const listed = typeof options.operations === 'object' ? options.operations : null;
   const clients = options.clients ?? listed?.length ?? PLAIN_WORKLOAD.clients;
   const plan: Plan = {
     version: 1,
-    ...(options.system === undefined ? {} : { system: options.system }),
+    ...(system === undefined ? {} : { system: typeof system === 'string' ? system : system.name }),
     ...(options.settings === undefined ? {} : { settings: options.settings }),
     scenario: options.scenario ?? 'plain',
     seed,
@@ -123,7 +130,7 @@ export function planOf(options: PlanOptions): Plan {
       ...(options.absent === undefined ? {} : { absent: options.absent }),
     },
     faults: (options.faults ?? []).map(faultOf).sort((a, b) => a.at - b.at),
-    decisions: (options.decisions ?? []).map((pin) => ({ value: 1, ...pin })),
+    decisions: (options.decisions ?? []).map((pin) => pinOf(pin, system, seed, replicaCount)),
     faultMicros: options.faultMicros ?? PLAIN_FAULT_MICROS,
     ...(options.healAfterEvent === undefined ? {} : { healAfterEvent: options.healAfterEvent }),
     healMicros: options.healMicros ?? PLAIN_HEAL_MICROS,
@@ -138,7 +145,21 @@ export function planOf(options: PlanOptions): Plan {
   return deepFreeze(plan);
 }
 
-function faultOf(fault: FaultOptions): FaultEvent {
+function pinOf(
+  pin: PinOptions,
+  system: PlanOptions['system'],
+  seed: string,
+  replicaCount: number,
+): PinnedDecision {
+  if (typeof pin !== 'string') return { value: 1, ...pin };
+  const named = typeof system === 'string' ? { system } : {};
+  const { words = PLAIN_WORDS } = typeof system === 'object' ? system : systemOf(named);
+  const { domain, value, identity } = parseDecision(pin, decisionNames(DOMAIN, words.commands, replicaCount));
+  return { domain, key: new Decisions(seedWords(seed), []).keyOf(identity) >>> 0, value };
+}
+
+/** With what is plain of its kind. */
+export function faultOf(fault: FaultOptions): FaultEvent {
   return { ...PLAIN_FAULTS[fault.kind], ...fault } as FaultEvent;
 }
 
@@ -181,7 +202,7 @@ export function optionsOf(plan: Plan): PlanOptions {
     absent?.includes(client) === true || indices.length === operationsPerClient);
   const options: { -readonly [K in keyof PlanOptions]: PlanOptions[K] } = {
     scenario: plan.scenario,
-    seed: plan.seed,
+    seed: /^(0|[1-9]\d{0,14})$/.test(plan.seed) ? Number(plan.seed) : plan.seed,
     replicas: plan.replicaCount,
     clients,
     operations: counted ? operationsPerClient : operations,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DOMAIN, Decisions, choose } from '../../sim/decide.ts';
+import { DOMAIN, Decisions, NEVER, choose } from '../../sim/decide.ts';
 import { DecisionTable } from '../../sim/decision_table.ts';
 import { type PinnedDecision } from '../../sim/plan.ts';
 
@@ -72,6 +72,13 @@ test('decide: a pinned decision overrules the hash, and no other', () => {
   assert.equal(pinned.chance(key + 1, DOMAIN.loss, 0), false);
   const vetoed = new Decisions(SEED, [{ domain: 'loss', key: key >>> 0, value: 0 }]);
   assert.equal(vetoed.chance(key, DOMAIN.loss, 1_000_000), false);
+});
+
+test('decide: what cannot happen is not forced by a pin', () => {
+  const key = new Decisions(SEED, []).key(1, 2, 3, 4, 5, 6, 7);
+  const pinned = new Decisions(SEED, [{ domain: 'sectorGarbage', key: key >>> 0, value: 1 }]);
+  assert.equal(pinned.chance(key, DOMAIN.sectorGarbage, 0), true);
+  assert.equal(pinned.chance(key, DOMAIN.sectorGarbage, NEVER), false);
 });
 
 test('decide: thousands of pins, each found by its own domain and key; of two the first counts', () => {

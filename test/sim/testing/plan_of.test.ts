@@ -1,6 +1,7 @@
 /** Plans by hand: what is not said is plain, and what a plan says can be said again. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { decisionText, readDecisions } from '../../../bundles/format.ts';
 import { CANARY } from '../../../core/canary.ts';
 import { SCENARIOS } from '../../../scenarios/registry.ts';
 import { makePlan, type Plan } from '../../../sim/plan.ts';
@@ -65,6 +66,28 @@ suite('planOf', () => {
     }
     const plan = makePlan(SCENARIOS[0] ?? assert.fail(), 3);
     assert.equal(runOf(planOf(optionsOf(plan))).digest, runOf(plan).digest);
+  });
+
+  test('decisions are said in words, and take place', () => {
+    // The first request of the client is its registration.
+    const said = 'loss of C0 -> R0 request, view 0';
+    const plan = planOf({ seed: 5, decisions: [said] });
+    const keyed = planOf({ seed: 5, decisions: [{ domain: 'loss', key: plan.decisions[0]?.key ?? 0 }] });
+    assert.deepEqual(plan, keyed);
+    const world = places.start({ plan, canary: CANARY.none, limits: NO_LIMITS, recordDecisions: true });
+    const result = runToEnd(world);
+    assert.deepEqual(result.faults, { 'loss.attempted': 1, 'loss.applied': 1, 'loss.observed': 0 });
+    const tape = world.decisionTape() ?? assert.fail();
+    const texts = [...readDecisions(tape)].map((decision) => decisionText(decision, tape.names));
+    assert.ok(texts.includes(said));
+    assert.throws(() => planOf({ decisions: ['loss of hope'] }), /no decision: "loss of hope"/);
+  });
+
+  test('once the faults are over a pinned loss is none', () => {
+    // All faults end before the first client starts.
+    const result = runOf(planOf({ decisions: ['loss of C0 -> R0 request, view 0'], faultMicros: 0 }));
+    assert.equal(result.violation, null);
+    assert.deepEqual(result.faults, {});
   });
 
   test('an absent client calls nothing, and the others do not notice', () => {
