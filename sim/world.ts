@@ -76,6 +76,8 @@ export class World
   readonly clocks: SimClock[] = [];
   readonly arena: Arena;
   readonly time: VirtualTime = { now: 0 };
+  /** Operations called, by client. */
+  readonly calls: Uint32Array;
 
   /** What the system's bytes mean, for people. */
   readonly words: Words;
@@ -122,6 +124,7 @@ export class World
     this.healAfterEvent = plan.healAfterEvent ?? NONE;
     this.eventsMax = Math.min(plan.eventsMax, limits.events ?? plan.eventsMax);
     const nodes = this.replicaCount + this.clientCount;
+    this.calls = new Uint32Array(this.clientCount);
     this.holder = nodes + 1;
     this.decisions = new Decisions(plan.seedWords, plan.decisions);
     if (options.recordDecisions === true) {
@@ -494,6 +497,16 @@ export class World
     this.queue.push(this.time.now + delay, EVENT.crash, node, down, 0, 0);
   }
 
+  /** The faults are over. */
+  get healed(): boolean {
+    return this.healedAt !== NONE;
+  }
+
+  /** Of each fault of the plan the node that it was aimed at; -1: it has not been due. */
+  faultNodes(): readonly number[] {
+    return Array.from(this.injector.aimedAt);
+  }
+
   // --- Processes ---
 
   isUp(node: number): boolean {
@@ -542,6 +555,7 @@ export class World
   }
 
   clientCalled(client: number, operation: number, body: Uint8Array): void {
+    this.calls[client] = (this.calls[client] as number) + 1;
     if (this.watch.observer !== null) this.watch.called(this.replicaCount + client, operation, body);
     this.suite.called(client, operation, body);
   }

@@ -46,6 +46,8 @@ export class FaultInjector {
   private readonly watch: Watch;
   /** Node that each fault fell on; -1: none, it did not take effect. */
   private readonly fellOn: Int8Array;
+  /** Node that each fault was aimed at when it was due, whether it took effect or not; -1: not yet. */
+  readonly aimedAt: Int8Array;
   /** Restart delays of nodes that wait to crash at their next write, or to fail at an operation. */
   readonly downMicros: Float64Array;
   /** Slow phases that last on a disk: they may overlap. */
@@ -65,6 +67,7 @@ export class FaultInjector {
     this.atlas = options.atlas;
     this.watch = options.watch;
     this.fellOn = new Int8Array(options.faults.length).fill(-1);
+    this.aimedAt = new Int8Array(options.faults.length).fill(-1);
     const count = options.processes.replicaCount;
     this.downMicros = new Float64Array(count);
     this.slowdowns = new Uint8Array(count);
@@ -80,6 +83,7 @@ export class FaultInjector {
     const fault = this.faults[index] as FaultEvent;
     this.counters.attempt(FAULT[classOf(fault)]);
     const node = 'node' in fault ? this.resolve(fault.node, index) : 0;
+    this.aimedAt[index] = node;
     if (this.apply(fault, node, index)) {
       this.counters.apply(FAULT[classOf(fault)]);
       this.fellOn[index] = node;
