@@ -5,6 +5,7 @@ import { packageVersion } from '../version.ts';
 import { addBisectCommand } from './bisect.ts';
 import { addCanariesCommand } from './canaries.ts';
 import { addInvariantsCommand } from './invariants.ts';
+import { addMinimizeCommand } from './minimize.ts';
 import { loadOwnSystem } from './own_system.ts';
 import { addReproCommand } from './repro.ts';
 import { addRunCommand } from './run.ts';
@@ -33,13 +34,15 @@ export function vopr(argv: readonly string[]): Promise<number> {
   program.addHelpText(
     'after',
     '\nExit status: 0 passed, 1 violation, 2 usage or operating error, 3 vacuous\n' +
-      '(the scenario did not happen); `repro`, `bisect`: 1 reproduced, 0 no failure, 125 another.\n' +
+      '(the scenario did not happen); `repro`, `bisect`, `minimize`: 1 reproduced, 0 no failure,\n' +
+      '125 another failure.\n' +
       '\nExamples:\n  vopr run --all --seeds 20\n  vopr run --canary commit-before-quorum',
   );
   addRunCommand(program, setStatus);
   addReproCommand(program, setStatus);
   addShowCommand(program);
   addBisectCommand(program, setStatus);
+  addMinimizeCommand(program, setStatus);
   addTimelineCommand(program);
   addScenariosCommand(program);
   addInvariantsCommand(program);
