@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions } from 'esbuild';
+import type { BuildOptions } from 'esbuild'; // Not even loaded where it is not needed.
 import { UsageError } from '../usage_error.ts';
 
 export interface PageProgram {

@@ -51,6 +51,16 @@ test('build: JavaScript with declarations, programs that run, the same digests',
     const tested = spawnSync(process.execPath, [own], { encoding: 'utf8' });
     assert.equal(tested.stdout, `function ${digestOf(ran.stdout)}`, tested.stderr);
 
+    // The page's program is there, and esbuild is not asked for: users do not have it.
+    const page = join(dist, 'page.html');
+    const show = ['show', 'baseline', '--seed', '1', '--html', page];
+    const shown = spawnSync(process.execPath, [vopr, ...show], { encoding: 'utf8' });
+    assert.equal(shown.status, 0, shown.stdout + shown.stderr);
+    const script = readFileSync(join(dist, 'cli', 'page', 'time_travel.js'), 'utf8').trim();
+    assert.ok(readFileSync(page, 'utf8').includes(script));
+    const maker = readFileSync(join(dist, 'cli', 'page', 'page_script.js'), 'utf8');
+    assert.doesNotMatch(maker, /^import.*esbuild/m);
+
     const file = join(dist, '0.kmb');
     const kmb = join(dist, 'cli', 'kmb.js');
     const format = ['--cluster', '7', '--replica', '0', '--replica-count', '1', '--config', 'small'];
