@@ -27,7 +27,7 @@ export interface DecisionNames {
 
 /** The stored form. All columns but `domains` and `families` hold varints (varint.ts). */
 export interface DecisionTape {
-  /** Decisions asked in the run: more than `count` when it was too long. */
+  /** Decisions of the run: more than `count`, and not exact, when it was too long. */
   readonly total: number;
   /** Decisions on the tape. */
   readonly count: number;

@@ -27,7 +27,7 @@ export class DecisionRecorder {
   private keys = new Int32Array(256);
   private rows = new Uint32Array(256);
   private values = new Float64Array(256);
-  /** Decisions asked; the columns hold the first `DECISIONS_MAX`. */
+  /** Decisions; the columns hold the first `DECISIONS_MAX`. Beyond, each time one is asked counts. */
   total = 0;
   private count = 0;
 

@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { decodeBundle, encodeBundle, type Bundle } from '../../bundles/format.ts';
+import { decodeBundle, encodeBundle, type Bundle, type PlainData } from '../../bundles/format.ts';
 import { type Plan } from '../../sim/plan.ts';
 import { PROJECT_ROOT } from '../source_scanner.ts';
 import { failingBundle } from '../support/failing_bundle.ts';
@@ -103,6 +103,52 @@ test('bisect: what does not reproduce is said first, and nothing is written', as
   const refused = await runProgram('vopr', ['bisect', path]);
   assert.equal(refused.status, 2);
   assert.match(refused.stderr, /Cannot bisect fixed.kmb: two runs of its plan departed at event \d+/);
+});
+
+test('bisect, repro: bad bundles are refused with a reason, and exit status 2', async () => {
+  const good = encodeBundle(TORN);
+  const newer = Uint8Array.from(good);
+  newer[10] = 3;
+  let deep: PlainData = 1;
+  for (let depth = 0; depth < 40; depth++) deep = [deep];
+  const tape = TORN.decisions ?? assert.fail();
+  const cases: readonly (readonly [name: string, bytes: Uint8Array, words: RegExp])[] = [
+    ['empty', new Uint8Array(0), /truncated: 0 bytes/],
+    ['truncated', good.subarray(0, good.byteLength - 7), /truncated: \d+ of \d+ bytes follow the header/],
+    ['newer', newer, /newer version: layout 1, schema 3; this version reads up to layout 1, schema 2/],
+    ['deep', encodeBundle({ ...TORN, plan: deep }), /nested deeper than 32/],
+    [
+      'huge_tape',
+      encodeBundle({ ...TORN, decisions: { ...tape, count: 2 ** 40, total: 2 ** 40 } }),
+      /decisions: claims 1099511627776 decisions; at most 1048576 are accepted/,
+    ],
+    [
+      'torn_tape',
+      encodeBundle({ ...TORN, decisions: { ...tape, values: tape.values.subarray(1) } }),
+      /decisions: "values" is not one number a decision/,
+    ],
+    [
+      'late_heal',
+      encodeBundle({ ...TORN, plan: { ...(TORN.plan as object), healAfterEvent: -1 } }),
+      /"healAfterEvent" must be a whole number from 0/,
+    ],
+    [
+      'own_config',
+      encodeBundle({ ...TORN, plan: { ...(TORN.plan as object), config: { journalSlots: 1e9 } } }),
+      /Cannot replay own_config.kmb: config: /,
+    ],
+    ['scenario', encodeBundle({ ...TORN, scenario: 'combinde' }), /unknown scenario "combinde": did you/],
+    ['canary', encodeBundle({ ...TORN, canary: 'torn-right' }), /unknown canary "torn-right"/],
+  ];
+  for (const [name, bytes, words] of cases) {
+    const path = join(DIRECTORY, `${name}.kmb`);
+    writeFileSync(path, bytes);
+    const command = name === 'canary' ? 'repro' : 'bisect';
+    const outcome = await runProgram('vopr', [command, path]);
+    assert.equal(outcome.status, 2, name);
+    assert.match(outcome.stderr, words);
+    assert.equal(outcome.stdout, '', name);
+  }
 });
 
 test('bisect: an interrupt ends it between two steps, says how far it came, and writes nothing', async () => {

@@ -1,10 +1,22 @@
 /** What `npm run build` makes works by itself, and simulates the same runs as the source. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { encodeBundle } from '../../bundles/format.ts';
 import { PROJECT_ROOT } from '../source_scanner.ts';
+import { failingBundle } from '../support/failing_bundle.ts';
 import { runProgram } from './run_program.ts';
 
 function digestOf(json: string): string {
@@ -68,7 +80,37 @@ test('build: JavaScript with declarations, programs that run, the same digests',
       const outcome = spawnSync(process.execPath, [kmb, ...command], { encoding: 'utf8' });
       assert.equal(outcome.status, 0, outcome.stdout + outcome.stderr);
     }
+    readsBundles(dist);
   } finally {
     rmSync(dist, { recursive: true, force: true });
   }
 });
+
+/** The reader of docs/bundles.md, as a user of the package has it: by its name, with its declarations. */
+function readsBundles(dist: string): void {
+  const user = join(dist, 'user');
+  const installed = join(user, 'node_modules', 'kimberlite');
+  mkdirSync(installed, { recursive: true });
+  copyFileSync(join(PROJECT_ROOT, 'package.json'), join(installed, 'package.json'));
+  symlinkSync(dist, join(installed, 'dist'));
+  const page = readFileSync(join(PROJECT_ROOT, 'docs', 'bundles.md'), 'utf8');
+  const [, example] = /```ts\n(.*?)```/s.exec(page) ?? [];
+  assert.ok(example !== undefined && example.includes('kimberlite/bundles'));
+  writeFileSync(join(user, 'package.json'), '{ "type": "module" }\n');
+  writeFileSync(join(user, 'reader.ts'), example);
+  const bundle = failingBundle('repair-never', 1);
+  writeFileSync(join(user, 'failing.kmb'), encodeBundle(bundle));
+
+  const compiler = join(PROJECT_ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const types = ['node'];
+  const compilerOptions = { noEmit: true, strict: true, module: 'nodenext', target: 'es2024', types };
+  writeFileSync(join(user, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['reader.ts'] }));
+  const checked = spawnSync(process.execPath, [compiler, '-p', '.'], { cwd: user, encoding: 'utf8' });
+  assert.equal(checked.status, 0, checked.stdout + checked.stderr);
+  const read = spawnSync(process.execPath, ['reader.ts'], { cwd: user, encoding: 'utf8' });
+  assert.equal(read.status, 0, read.stderr);
+  const [first, ...losses] = read.stdout.trimEnd().split('\n');
+  assert.equal(first, `${bundle.scenario} ${bundle.seed} ${bundle.failure.message}`);
+  assert.ok(losses.length > 5);
+  for (const loss of losses) assert.match(loss, /^\d+ loss of [RC]\d -> [RC]\d \w+, view \d+/);
+}

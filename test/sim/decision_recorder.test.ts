@@ -1,11 +1,20 @@
 /** What a run decided, by identity: complete, cheap to leave off, and the same after a restore. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { readDecisions } from '../../bundles/decision_tape.ts';
+import {
+  DECISIONS_MAX,
+  packDecisions,
+  readDecisions,
+  tapeProblem,
+} from '../../bundles/decision_tape.ts';
 import { decisionText } from '../../bundles/decision_text.ts';
 import { CANARY } from '../../core/canary.ts';
+import { COMMAND_NAMES } from '../../core/message/header.ts';
 import { findScenario } from '../../scenarios/registry.ts';
+import { Counters } from '../../sim/counters.ts';
 import { DOMAIN, Decisions, isChance, type DomainName } from '../../sim/decide.ts';
+import { DecisionRecorder } from '../../sim/decision_recorder.ts';
+import { FAMILY, decisionNames } from '../../sim/identity.ts';
 import { makePlan, type PinnedDecision, type Plan } from '../../sim/plan.ts';
 import { WorldPlaces } from '../../sim/search/run_seed.ts';
 import { NO_LIMITS } from '../../sim/search/seed_result.ts';
@@ -78,6 +87,20 @@ suite('decision recorder', () => {
     const pinned = start({ ...changed, decisions: all });
     while (pinned.step());
     assert.equal(pinned.digest(), digest);
+  });
+
+  test('beyond its bound it only counts', () => {
+    const recorder = new DecisionRecorder({ ...new Counters(), events: 7 } as Counters);
+    const over = 5;
+    for (let i = 0; i < DECISIONS_MAX + over; i++) {
+      recorder.made(i, FAMILY.link, i, 9, 0, 0, 0, 0);
+      recorder.decide(DOMAIN.linkFactor, i, i & 1023);
+      recorder.decide(DOMAIN.linkFactor, i, i & 1023); // Asked again: once on the tape.
+    }
+    const tape = packDecisions(recorder.columns(), recorder.total, decisionNames(DOMAIN, COMMAND_NAMES, 3));
+    assert.equal(tape.count, DECISIONS_MAX);
+    assert.ok(tape.total >= DECISIONS_MAX + over);
+    assert.equal(tapeProblem(tape, 7), null);
   });
 
   test('a run restored in the middle records the same tape', () => {
