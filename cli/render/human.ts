@@ -5,6 +5,7 @@
 import { type BundleCode } from '../../bundles/format.ts';
 import { counted, duration, grouped, listed, short } from '../numbers.ts';
 import { probesNeverHit, type CampaignViolation } from '../../sim/search/campaign_summary.ts';
+import { signatureOf } from '../../sim/search/signature.ts';
 import { bundleCommand, inClone } from './commands.ts';
 import { type Progress } from './progress.ts';
 import { codeText, type Renderer, type RunReport, type Verbosity, type ViolationContext } from './report.ts';
@@ -122,6 +123,7 @@ function summaryText({ summary, wallSeconds, canary, missing }: RunReport, early
     `${duration(summary.virtualMicros / 1e6)} virtual in ${duration(wallSeconds)}; ` +
     `digest ${summary.digest}\n`;
   for (const what of missing) text += `  incomplete: ${what}\n`;
+  text += sharedText(summary.violations);
   if (summary.vacuous.length > 0) {
     const shown = summary.vacuous.slice(0, SEEDS_SHOWN_MAX).join(' ');
     const more = summary.vacuous.length > SEEDS_SHOWN_MAX ? ' …' : '';
@@ -136,6 +138,23 @@ function summaryText({ summary, wallSeconds, canary, missing }: RunReport, early
         ? `  canary ${canary.name} was never reached: no run went where it is planted\n`
         : `  canary ${canary.name} survived: reached ${grouped(summary.canaryReached)} times, ` +
           `not caught by ${canary.checker}\n`;
+  }
+  return text;
+}
+
+/** Failures that are the same in several seeds. */
+function sharedText(violations: readonly CampaignViolation[]): string {
+  const seedsOf = new Map<string, number[]>();
+  for (const violation of violations) {
+    const signature = signatureOf(violation);
+    seedsOf.set(signature, [...(seedsOf.get(signature) ?? []), violation.seed]);
+  }
+  let text = '';
+  for (const [signature, seeds] of seedsOf) {
+    if (seeds.length === 1) continue;
+    const more = seeds.length > SEEDS_SHOWN_MAX ? ' …' : '';
+    const shown = seeds.slice(0, SEEDS_SHOWN_MAX).join(' ') + more;
+    text += `  ${signature}: ${counted(seeds.length, 'seed')}: ${shown}\n`;
   }
   return text;
 }

@@ -6,8 +6,12 @@
 import { type BundleCode } from '../../bundles/format.ts';
 import { positionOf, shardOf } from '../../sim/search/campaign.ts';
 import { type CampaignSummary } from '../../sim/search/campaign_summary.ts';
-import { type SeedLimits, type SeedViolation } from '../../sim/search/seed_result.ts';
-import { type CanaryInfo } from '../render/report.ts';
+import { type SeedViolation } from '../../sim/search/seed_result.ts';
+import { type CanaryInfo, type RunScope } from '../render/report.ts';
+import {
+  amount, counts, digest, flag, inWords, list, map, optional, orNull, text, time, whole,
+  type Check,
+} from './check_json.ts';
 
 export const LEDGER_SCHEMA = 1;
 
@@ -20,18 +24,12 @@ interface Line {
 }
 
 /** What was asked for. Equal but for shard, early, jobs, id and time: parts of one campaign. */
-export interface CampaignStarted extends Line {
+export interface CampaignStarted extends Line, RunScope {
   readonly kind: 'started';
   readonly scenario: string;
-  /** Of the whole campaign, before it was divided into shards. */
-  readonly seeds: { readonly first: number; readonly count: number };
-  /** 1 of 1: not divided. */
-  readonly shard: { readonly index: number; readonly shards: number };
   /** Seeds of the shard that ran before the others. */
   readonly early: readonly number[];
   readonly canary: CanaryInfo | null;
-  readonly limits: SeedLimits;
-  readonly checkDeterminism: boolean;
   readonly keepGoing: boolean;
   readonly jobs: number;
   readonly code: BundleCode;
@@ -64,73 +62,6 @@ export type LedgerEntry =
   | Omit<SeedFailed, keyof Line>
   | Omit<CampaignEnded, keyof Line>;
 
-// --- Checks ---
-
-/** Returns what is wrong with a value, or null; the words follow its name. */
-type Check = (value: unknown) => string | null;
-
-const text: Check = (value) => (typeof value === 'string' ? null : 'must be text');
-const flag: Check = (value) => (typeof value === 'boolean' ? null : 'must be true or false');
-const time: Check = (value) =>
-  typeof value === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/.test(value) &&
-  !Number.isNaN(Date.parse(value))
-    ? null
-    : 'must be a time in UTC';
-const whole = (min: number): Check => (value) =>
-  Number.isSafeInteger(value) && (value as number) >= min ? null : `must be a whole number, at least ${min}`;
-const amount: Check = (value) =>
-  typeof value === 'number' && value >= 0 && Number.isFinite(value) ? null : 'must be a number, at least 0';
-const digest: Check = (value) =>
-  typeof value === 'string' && /^[0-9a-f]{32}$/.test(value) ? null : 'must be 32 hexadecimal digits';
-
-function orNull(check: Check): Check {
-  return (value) => (value === null ? null : check(value));
-}
-
-function optional(check: Check): Check {
-  return (value) => (value === undefined ? null : check(value));
-}
-
-function list(check: Check): Check {
-  return (value) => {
-    if (!Array.isArray(value)) return 'must be a list';
-    for (let i = 0; i < value.length; i++) {
-      const problem = check(value[i]);
-      if (problem !== null) return nested(`[${i}]`, problem);
-    }
-    return null;
-  };
-}
-
-const counts: Check = (value) => {
-  if (!isMap(value)) return 'must be a map';
-  for (const key of Object.keys(value)) {
-    const problem = amount(value[key]);
-    if (problem !== null) return nested(`.${key}`, problem);
-  }
-  return null;
-};
-
-function map(fields: Readonly<Record<string, Check>>): Check {
-  return (value) => {
-    if (!isMap(value)) return 'must be a map';
-    for (const key of Object.keys(fields)) {
-      const problem = (fields[key] as Check)(value[key]);
-      if (problem !== null) return nested(`.${key}`, problem);
-    }
-    return null;
-  };
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** `.a` and `.b must be text` -> `.a.b must be text`. */
-function nested(step: string, problem: string): string {
-  return /^[.[]/.test(problem) ? `${step}${problem}` : `${step} ${problem}`;
-}
-
 // --- What each line has ---
 
 const violation = {
@@ -141,9 +72,9 @@ const violation = {
   virtualMicros: amount,
   replicas: list(whole(0)),
 };
-const code = map({ version: text, commit: text, node: text, module: optional(text) });
+export const checkCode = map({ version: text, commit: text, node: text, module: optional(text) });
 const limits = map({ events: orNull(whole(1)), micros: orNull(whole(1)) });
-const canary = orNull(map({ name: text, checker: text }));
+export const checkCanary = orNull(map({ name: text, checker: text }));
 
 const share = map({ gate: text, sharePpm: amount, met: amount, missed: list(whole(0)) });
 
@@ -184,17 +115,22 @@ function checkBundles({ bundles, summary }: CampaignEnded): string | null {
   return bundles.length === violations ? null : `.bundles must be a list of ${violations}`;
 }
 
-const checkStarted = map({
-  scenario: text,
+/** Of a `RunScope`. */
+const scopeFields = {
   seeds: map({ first: whole(0), count: whole(0) }),
   shard: map({ index: whole(1), shards: whole(1) }),
-  early: list(whole(0)),
-  canary,
   limits,
   checkDeterminism: flag,
+};
+
+const checkStarted = map({
+  scenario: text,
+  ...scopeFields,
+  early: list(whole(0)),
+  canary: checkCanary,
   keepGoing: flag,
   jobs: whole(1),
-  code,
+  code: checkCode,
 });
 
 function checkSeeds({ seeds, shard, early }: CampaignStarted): string | null {
@@ -226,16 +162,10 @@ export function parseLedgerLine(source: string): ParsedLine {
     return { damage: 'not a line of JSON' };
   }
   const problem = FRAME(value);
-  if (problem !== null) return { damage: inWords(problem) };
+  if (problem !== null) return { damage: inWords(problem, 'the line') };
   const line = value as LedgerLine;
   if (line.schema !== LEDGER_SCHEMA) return { unknown: `schema ${line.schema}` };
   if (!Object.hasOwn(LINES, line.kind)) return { unknown: `kind "${line.kind}"` };
   const wrong = LINES[line.kind](line);
-  return wrong === null ? { line } : { damage: inWords(wrong) };
-}
-
-/** `.seeds.first must be text` -> `"seeds.first" must be text`. */
-function inWords(problem: string): string {
-  const match = /^\.(\S+) (must .*)$/.exec(problem);
-  return match === null ? `the line ${problem}` : `"${match[1]}" ${match[2]}`;
+  return wrong === null ? { line } : { damage: inWords(wrong, 'the line') };
 }

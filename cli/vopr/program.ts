@@ -5,6 +5,7 @@ import { packageVersion } from '../version.ts';
 import { addBisectCommand } from './bisect.ts';
 import { addCanariesCommand } from './canaries.ts';
 import { addInvariantsCommand } from './invariants.ts';
+import { addMergeCommand } from './merge.ts';
 import { addMinimizeCommand } from './minimize.ts';
 import { loadOwnSystem } from './own_system.ts';
 import { addReproCommand } from './repro.ts';
@@ -39,6 +40,7 @@ export function vopr(argv: readonly string[]): Promise<number> {
       '\nExamples:\n  vopr run --all --seeds 20\n  vopr run --canary commit-before-quorum',
   );
   addRunCommand(program, setStatus);
+  addMergeCommand(program, setStatus);
   addReproCommand(program, setStatus);
   addShowCommand(program);
   addBisectCommand(program, setStatus);
