@@ -9,8 +9,8 @@
  */
 import { VarintReader, VarintWriter } from './varint.ts';
 
-/** Of a longer run the first so many decisions are kept. */
-export const DECISIONS_MAX = 1 << 20;
+/** Of a longer run the first so many decisions are kept: as many as a plan may pin. */
+export const DECISIONS_MAX = 1_000_000;
 export const IDENTITY_WORDS = 6;
 const NAMES_MAX = 256;
 /** More than any delay or size that a plan may ask for. */

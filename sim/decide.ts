@@ -4,8 +4,8 @@
  * removing one fault or one client operation leaves every other decision as it was, and a failing
  * run can be shrunk piece by piece.
  *
- * An identity is hashed once into a key (`messageKey`, `storageKey`, ...); each decision about it
- * is a further hash of (key, domain). Integers only: no engine's `Math.log` is involved.
+ * An identity (identity.ts) is hashed once into a key; each decision about it is a further hash of
+ * (key, domain). Integers only: no engine's `Math.log` is involved.
  */
 import { type Identity } from '../bundles/decision_tape.ts';
 import { assert } from '../core/assert.ts';

@@ -74,12 +74,14 @@ export function driftOf(then: DecisionTape, now: DecisionTape, seed: Seed): Drif
 
 /**
  * The plan with each decision of the tape pinned: what was decided about an identity stays decided,
- * whatever the code now makes of its hash. A plan's own pins go first.
+ * whatever the code now makes of its hash. What the plan pins itself stays as it is.
  */
 export function planByIdentity(plan: Plan, tape: DecisionTape): Plan {
   const identities = new Decisions(plan.seedWords, []);
   const columns = unpackDecisions(tape);
   const values = new DecisionTable(tape.count);
+  const own = new DecisionTable(plan.decisions.length);
+  for (const { domain, key } of plan.decisions) own.set(DOMAIN[domain as DomainName], key, 0);
   const pins: PinnedDecision[] = [];
   const shared = new Set<string>();
   for (let i = 0; i < tape.count; i++) {
@@ -87,6 +89,7 @@ export function planByIdentity(plan: Plan, tape: DecisionTape): Plan {
     const domain = domainOf(decision);
     if (domain === UNKNOWN) continue;
     const key = identities.keyOf(decision.identity) >>> 0;
+    if (own.find(domain, key) >= 0) continue;
     const place = values.find(domain, key);
     if (place < 0) {
       values.set(domain, key, decision.value);

@@ -109,6 +109,8 @@ suite('replay of a bundle', () => {
     assert.deepEqual(pinned[0], own);
     assert.ok(!pinned.some(({ domain }) => domain === 'later'));
     assert.ok(pinned.length > tape.count * 0.9);
+    const twice = planByIdentity({ ...PLAN, decisions: pinned }, { ...tape, names }).decisions;
+    assert.deepEqual(twice, pinned, 'what is pinned already is not pinned again');
     const drift = driftOf({ ...tape, names }, tape, PLAN.seedWords);
     assert.equal(drift.matched + drift.onlyThen, drift.recorded);
     assert.equal(drift.onlyThen, drift.onlyNow);
