@@ -1,7 +1,7 @@
 /**
  * A component of one's own, beside the replica: what it is given, what it answers to, and what is
  * useful in writing one. Published as `kimberlite/component`; the simulator's side of it is
- * `kimberlite/testing` (docs/own_systems.md).
+ * `kimberlite/system` (docs/own_systems.md).
  *
  * A component is a state machine: each handler runs to its end, calls ports, and returns. All of its
  * state is in ordinary properties (no `#private`, no closures, no module variables, no promises), so

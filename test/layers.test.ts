@@ -52,7 +52,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   },
   scenarios: { folders: { scenarios: 'all', core: 'all', sim: 'types' }, packages: [], node: 'pure' },
   cli: { folders: all(...PROGRAM), packages: 'any', node: 'any' },
-  // What they import is what is published: adapters/client.ts, core/component.ts, cli/testing.ts.
+  // They import what is published: adapters/client.ts, core/component.ts, cli/{system,testing}.ts.
   examples: { folders: all('examples', 'adapters', 'core', 'cli'), packages: 'any', node: 'any' },
   bench: { folders: all(...PROGRAM, 'bench'), packages: 'any-dev', node: 'any' },
   test: { folders: all(...PROGRAM, 'bench', 'examples', 'test'), packages: 'any-dev', node: 'any' },

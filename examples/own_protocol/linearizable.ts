@@ -6,7 +6,7 @@
  * and none of the second may lie within one of the first.
  * Source: Gibbons and Korach, "Testing shared memories", 1997.
  */
-import { type CheckContext, type Checker } from '../../cli/testing.ts'; // Published: 'kimberlite/testing'.
+import { type CheckContext, type Checker } from '../../cli/system.ts'; // Published: 'kimberlite/system'.
 import { type Answer, type Operation } from './register.ts';
 
 /** The calls about one value, in microseconds of true time. */

@@ -6,7 +6,7 @@ import {
   STORAGE,
   defineSystem,
   percent,
-} from '../../cli/testing.ts'; // Published: from 'kimberlite/testing'.
+} from '../../cli/system.ts'; // Published: from 'kimberlite/system'.
 import { Linearizable } from './linearizable.ts';
 import {
   ANSWERED_UNSTORED,
