@@ -12,6 +12,7 @@ import { addReproCommand } from './repro.ts';
 import { addRunCommand } from './run.ts';
 import { addScenariosCommand } from './scenarios.ts';
 import { addShowCommand } from './show.ts';
+import { addStatsCommand } from './stats.ts';
 import { addTimelineCommand } from './timeline.ts';
 
 /** Returns the exit status. */
@@ -41,6 +42,7 @@ export function vopr(argv: readonly string[]): Promise<number> {
   );
   addRunCommand(program, setStatus);
   addMergeCommand(program, setStatus);
+  addStatsCommand(program);
   addReproCommand(program, setStatus);
   addShowCommand(program);
   addBisectCommand(program, setStatus);
