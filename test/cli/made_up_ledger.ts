@@ -6,8 +6,13 @@ import { CampaignTotals } from '../../sim/search/campaign_summary.ts';
 import { NO_LIMITS, type SeedResult } from '../../sim/search/seed_result.ts';
 
 export const CODE = { version: '0.1.0', commit: 'faccfb7a0b1c', node: 'v24.21.0' };
-const MESSAGE = 'op 7: “ä” and b';
-export const VIOLATION = { invariant: 'agreement', message: MESSAGE, event: 9, virtualMicros: 4, replicas: [0] };
+export const VIOLATION = {
+  invariant: 'agreement',
+  message: 'op 7: “ä” and b',
+  event: 9,
+  virtualMicros: 4,
+  replicas: [0],
+};
 
 type Started = Extract<LedgerEntry, { kind: 'started' }>;
 
@@ -34,7 +39,11 @@ export function failure(seed: number): LedgerEntry {
 
 type Ended = Extract<LedgerEntry, { kind: 'ended' }>;
 
-export function ended(seeds: readonly number[], failed: readonly number[], unmet: readonly number[] = []): Ended {
+export function ended(
+  seeds: readonly number[],
+  failed: readonly number[],
+  unmet: readonly number[] = [],
+): Ended {
   const totals = new CampaignTotals(['p: reached', 'p: never']);
   for (const seed of seeds) {
     const result: SeedResult = {
