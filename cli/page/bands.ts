@@ -4,7 +4,8 @@
  */
 import { KIND, NONE, type Timeline } from './timeline.ts';
 
-export type BandState = 'down' | 'normal' | 'view_change' | 'recovering_head';
+/** `up`: it runs and has not told its status, or has none. */
+export type BandState = 'down' | 'up' | 'normal' | 'view_change' | 'recovering_head';
 
 export interface Band {
   readonly fromMicros: number;
@@ -58,8 +59,7 @@ export class Bands {
         break;
       case KIND.restart:
         if (what === 'resume') this.ends(index, `pause ${node}`);
-        // Until it has told its status, a process that starts is still on its way.
-        else this.become(index, node, 'recovering_head');
+        else this.become(index, node, 'up');
         break;
       case KIND.crash:
         if (what === 'pause') this.begins(index, `pause ${node}`);

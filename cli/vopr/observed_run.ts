@@ -55,13 +55,18 @@ export function openRun(argument: string, { seed, canary }: RunSourceOptions): O
     const planted = canary === undefined ? null : findCanary(canary);
     return runOfSeed({ scenario, seed, canary: planted, limits: NO_LIMITS });
   }
+  requireBundlePath(argument, canary);
+  return runOfBundle(readBundle(argument));
+}
+
+/** Throws UsageError when what stands without --seed is no path of a bundle, but something else. */
+export function requireBundlePath(argument: string, canary: string | undefined): void {
   if (scenarioNames().includes(argument) && !existsSync(argument)) {
     throw new UsageError(`"${argument}" is a scenario: give the run's --seed as well, or name a bundle`);
   }
   if (canary !== undefined) {
     throw new UsageError('--canary goes with a scenario and --seed: a bundle says itself what was planted');
   }
-  return runOfBundle(readBundle(argument));
 }
 
 function runOfSeed(request: SeedRequest): ObservedRun {

@@ -100,10 +100,18 @@ async function showHtml(argument: string, options: ShowOptions, file: string): P
   const others = ['events', 'state', 'diff', 'config', 'messages', 'nodes', 'output'] as const;
   const other = others.find((name) => options[name] !== undefined);
   if (other !== undefined) throw new UsageError(`--html shows everything: leave out --${other}`);
-  const size = await writeTimeTravelPage(argument, options, file);
-  process.stdout.write(options.format === 'json'
-    ? `${JSON.stringify({ html: file, bytes: size })}\n`
-    : `wrote ${printable(file)}, ${grouped(size)} bytes: open it in a browser\n`);
+  const { size, asRecorded } = await writeTimeTravelPage(argument, options, file);
+  if (options.format === 'json') {
+    process.stdout.write(`${JSON.stringify({ html: file, bytes: size, as_recorded: asRecorded })}\n`);
+    return;
+  }
+  process.stdout.write(`wrote ${printable(file)}, ${grouped(size)} bytes: open it in a browser\n`);
+  if (!asRecorded) {
+    process.stdout.write(
+      'not as recorded: the page shows what this code does; for the recorded run make it at the ' +
+        'commit that `vopr show` names\n',
+    );
+  }
 }
 
 // --- Looking ---

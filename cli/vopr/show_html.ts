@@ -10,29 +10,40 @@ import { pageProgram } from '../page/page_script.ts';
 import { writeOutput } from '../render/output.ts';
 import { codeVersion } from '../version.ts';
 import { bundleFileName, openBundle } from './bundle_file.ts';
-import { findCanary, findScenario, recordRun, runsOf, worldOfSeed } from './catalogue.ts';
-import { type RunSourceOptions } from './observed_run.ts';
+import { findCanary, findScenario, recordRun, runsOf, worldOfBundle, worldOfSeed } from './catalogue.ts';
+import { requireBundlePath, runOn, type RunSourceOptions } from './observed_run.ts';
 import { ownSystemUrl } from './own_system.ts';
 
+export interface WrittenPage {
+  /** Bytes of the file. */
+  readonly size: number;
+  /** The run has the recorded digest on this code; else the page will say that it has not. */
+  readonly asRecorded: boolean;
+}
+
 /**
- * Writes the page of a bundle, or of a scenario and a seed, to the file `out`; returns its size in
- * bytes. Throws UsageError when the page could not execute the run.
+ * Writes the page of a bundle, or of a scenario and a seed, to the file `out`. Throws UsageError when
+ * the page could not execute the run.
  */
 export async function writeTimeTravelPage(
   argument: string,
   { seed, canary }: RunSourceOptions,
   out: string,
-): Promise<number> {
-  const html = seed === undefined
-    ? await bundlePageHtml(argument)
-    : await seedPageHtml(argument, seed, canary ?? null);
+): Promise<WrittenPage> {
+  let html: string;
+  let asRecorded = true;
+  if (seed === undefined) {
+    requireBundlePath(argument, canary);
+    const { bundle, bytes } = openBundle(argument);
+    const world = worldOfBundle(bundle);
+    await runOn(world);
+    asRecorded = world.digest() === bundle.digests.final;
+    html = await timeTravelPage(bundle, bytes, argument === '-' ? fileNameOf(bundle) : basename(argument));
+  } else {
+    html = await seedPageHtml(argument, seed, canary ?? null);
+  }
   await writeOutput(out, (output) => output.write(html));
-  return Buffer.byteLength(html);
-}
-
-async function bundlePageHtml(path: string): Promise<string> {
-  const { bundle, bytes } = openBundle(path);
-  return timeTravelPage(bundle, bytes, path === '-' ? fileNameOf(bundle) : basename(path));
+  return { size: Buffer.byteLength(html), asRecorded };
 }
 
 /** The page of a bundle as HTML. */

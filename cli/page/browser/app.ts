@@ -169,6 +169,7 @@ export class App {
 
   seek(event: number): void {
     if (this.recording) return;
+    this.notice = '';
     const { player } = this.run;
     const goal = Math.max(0, Math.min(event, player.end ?? Infinity));
     if (goal !== player.position) this.run.leave();

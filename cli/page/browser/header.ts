@@ -91,7 +91,7 @@ export class Header implements Panel {
       const jump = button(`event ${grouped(parting)}`, 'To where it parts from the recorded run', () => {
         app.jump(parting);
       }, { class: 'link' });
-      digest.replaceChildren(`digest ${short}, parts from the recorded run at `, jump);
+      digest.replaceChildren('parts from the recorded run at ', jump);
       return;
     }
     if (player.result.digest === app.data.digest) {

@@ -4,20 +4,25 @@ import { element } from './dom.ts';
 import { grouped } from './numbers.ts';
 import { type Run } from './run.ts';
 
-/** Null when this system's nodes have no journal of ours. */
-export function journalTable(run: Run): HTMLElement | null {
+/** Pixels: a row's number with the gap, a character, and what surrounds an entry. */
+const SLOT_WIDTH = 52;
+const CHARACTER_WIDTH = 7;
+const CELL_MARGIN = 14;
+
+/** Not every system has nodes with a journal like ours. */
+export function hasJournals({ player }: Run): boolean {
+  return player.plan.system === undefined;
+}
+
+/** `width`: pixels that there are; more than one column of slots where they fit. */
+export function journalTable(run: Run, width: number): HTMLElement {
   const { replicas } = run.tree();
   const names = Object.keys(replicas);
   const journals = names.map((name) => branch(replicas[name] as StateNode, 'journal', 'slots'));
-  if (journals.every((journal) => journal === null)) return null;
   const { journalSlots } = run.player.plan.config;
-  const head = element(
-    'tr', {},
-    element('th', { more: { scope: 'col' } }, 'slot'),
-    ...names.map((name) => element('th', { more: { scope: 'col' } }, name)),
-  );
   const before = run.base === null ? null : run.base.tree.replicas;
   const rows: HTMLElement[] = [];
+  let longest = 2;
   for (let slot = 0; slot < journalSlots; slot++) {
     const entries = journals.map((slots) => slots?.[`${slot}`]);
     const cells = journals.map((slots, i) => {
@@ -26,20 +31,31 @@ export function journalTable(run: Run): HTMLElement | null {
       const old = before === null ? null : branch(before[name] as StateNode, 'journal', 'slots');
       const replica = replicas[name] as StateNode;
       const cell = slotCell(entry, old?.[`${slot}`], replica, before !== null && old !== null);
+      longest = Math.max(longest, cell.textContent.length);
       if (entries.some((other) => contradicts(entry, other))) cell.classList.add('apart');
       return cell;
     });
     if (cells.every((cell) => cell.textContent === '')) continue;
     rows.push(element('tr', {}, element('th', { more: { scope: 'row' } }, `${slot}`), ...cells));
   }
+  const cell = longest * CHARACTER_WIDTH + CELL_MARGIN;
+  const columns = Math.max(1, Math.floor(width / (SLOT_WIDTH + names.length * cell)));
+  const tall = Math.max(8, Math.ceil(rows.length / columns));
+  const tables: HTMLElement[] = [];
+  for (let first = 0; first < rows.length; first += tall) {
+    const head = element('tr', {}, element('th', { more: { scope: 'col' } }, 'slot'));
+    for (const name of names) head.append(element('th', { more: { scope: 'col' } }, name));
+    tables.push(element('table', { class: 'journal', label: 'Journals' },
+      element('thead', {}, head), element('tbody', {}, ...rows.slice(first, first + tall))));
+  }
   return element(
     'div', {},
     element('p', { class: 'key' },
       sample('committed', 'committed'), sample('prepared', 'not committed here'),
       sample('dirty', 'not yet written'), sample('lost', 'faulty'),
-      element('span', { class: 'sample apart' }, 'same op, another entry')),
-    element('table', { class: 'journal', label: 'Journals' },
-      element('thead', {}, head), element('tbody', {}, ...rows)),
+      element('span', { class: 'sample' },
+        element('b', { class: 'apart' }, '7 v1'), 'another entry for the same op')),
+    element('div', { class: 'journals' }, ...tables),
   );
 }
 

@@ -145,8 +145,7 @@ function paintState(
     context.globalAlpha = 1;
     return;
   }
-  context.fillStyle = band.state === 'normal' ? theme.kinds.commit
-    : band.state === 'view_change' ? theme.kinds.view_change : theme.kinds.restart;
+  context.fillStyle = colourOf(theme, band);
   context.globalAlpha = band.leads ? 0.3 : 0.13;
   const half = band.leads ? tall * 0.24 : tall * 0.12;
   context.fillRect(x, y - half, Math.max(1, width), half * 2);
@@ -156,6 +155,12 @@ function paintState(
     context.fillStyle = theme.faint;
     context.fillText(`v${band.view}${band.leads ? ' leads' : ''}`, x + 3, y - tall * 0.34);
   }
+}
+
+function colourOf({ kinds, faint }: Theme, { state }: Band): string {
+  if (state === 'normal') return kinds.commit;
+  if (state === 'view_change') return kinds.view_change;
+  return state === 'recovering_head' ? kinds.restart : faint;
 }
 
 function hatch(

@@ -1,7 +1,7 @@
 /** The lanes and the strip of the whole run under them: drawing on demand, pointer and wheel. */
 import { KIND, NONE } from '../timeline.ts';
 import { type App, type Panel } from './app.ts';
-import { element } from './dom.ts';
+import { button, element } from './dom.ts';
 import { type Target } from './lane_marks.ts';
 import { paintLanes } from './lane_painter.ts';
 import { secondsText, span } from './numbers.ts';
@@ -19,6 +19,7 @@ const UNIT_HEIGHT_MIN = 12;
 export class Lanes implements Panel {
   readonly root: HTMLElement;
   readonly viewport = new Viewport();
+  readonly axisButton: HTMLButtonElement;
   private readonly app: App;
   private readonly canvas: HTMLCanvasElement;
   private readonly strip: HTMLCanvasElement;
@@ -42,6 +43,7 @@ export class Lanes implements Panel {
     this.strip = element('canvas', {
       class: 'strip', role: 'img', label: 'The whole run; drag to move the view',
     });
+    this.axisButton = button('', 'Lanes over time, or event by event (t)', () => this.turnAxis());
     this.tip = element('div', { class: 'tip', role: 'status', hidden: true });
     this.scroller = element('div', { class: 'lane-scroller' }, this.canvas);
     this.root = element('section', { class: 'lanes', label: 'Lanes' }, this.scroller, this.strip, this.tip);
@@ -66,6 +68,7 @@ export class Lanes implements Panel {
       this.viewport.reveal(this.goalValue());
     }
     this.shownRun = run;
+    this.axisButton.textContent = this.viewport.axis === 'time' ? 'Event by event' : 'Over time';
     this.paint();
     this.paintStrip();
     this.showTip();

@@ -52,14 +52,10 @@ function build(root: HTMLElement): void {
   const bytes = bundle === '' ? null : (): Uint8Array<ArrayBuffer> => bytesOf(bundle);
   const header = new Header(app, bytes, () => keys.toggle());
 
-  const axis = button('Event by event', 'Lanes over time, or event by event (t)', () => {
-    lanes.turnAxis();
-    axis.textContent = lanes.viewport.axis === 'time' ? 'Event by event' : 'Over time';
-  });
   const tools = element('div', { class: 'lane-tools' },
     events.legend,
     element('div', { class: 'buttons' },
-      axis,
+      lanes.axisButton,
       button('Zoom in', 'Show less, in more detail (+)', () => lanes.zoom(1.6)),
       button('Zoom out', 'Show more (-)', () => lanes.zoom(1 / 1.6)),
       button('All', 'Show the whole run (0)', () => lanes.fit())));

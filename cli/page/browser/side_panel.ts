@@ -2,7 +2,7 @@
 import { type App, type Panel } from './app.ts';
 import { DiskView } from './disk_panel.ts';
 import { element, replaceChildren } from './dom.ts';
-import { journalTable } from './journal_panel.ts';
+import { hasJournals, journalTable } from './journal_panel.ts';
 import { type Theme } from './theme.ts';
 import { WhatIf } from './what_if.ts';
 
@@ -48,6 +48,9 @@ export class SidePanel implements Panel {
   update(): void {
     const { app } = this;
     const { run } = app;
+    const [journals] = this.tabs;
+    if (journals !== undefined && !app.recording) journals.hidden = !hasJournals(run);
+    if (this.current === 0 && journals?.hidden === true) this.current = 1;
     this.tabs.forEach((tab, number) => tab.setAttribute('aria-selected', String(number === this.current)));
     if (this.current === 2) {
       this.whatIf.update();
@@ -60,9 +63,7 @@ export class SidePanel implements Panel {
     if (key === this.shown) return;
     this.shown = key;
     if (this.current === 0) {
-      const table = journalTable(run);
-      const none = 'This system keeps no journal that the page knows; its state is in the tree.';
-      replaceChildren(this.body, table ?? element('p', { class: 'quiet' }, none));
+      replaceChildren(this.body, journalTable(run, this.body.clientWidth - 20));
     } else {
       if (this.body.firstChild !== this.disks.root) replaceChildren(this.body, this.disks.root);
       this.disks.update();

@@ -3,7 +3,7 @@
  * as a tree. What differs from the position before (or from the marked event) is marked, up to the
  * branches above it; what is gone is shown struck out.
  */
-import { pathNames } from '../../../sim/state_diff.ts';
+import { pathNames, type Change } from '../../../sim/state_diff.ts';
 import { isNode, type StateNode, type StateValue } from '../../../sim/state_node.ts';
 import { type App, type Panel } from './app.ts';
 import { button, element } from './dom.ts';
@@ -15,6 +15,8 @@ const VITAL = ['process', 'status', 'role', 'view', 'logView', 'op', 'commitMin'
 const ALARMING: ReadonlySet<unknown> = new Set([
   'down', 'paused', 'view_change', 'recovering', 'recovering_head',
 ]);
+/** Changes that are listed; all are marked in the tree. */
+const CHANGES_MAX = 8;
 /** More children than this are not shown at once. */
 const CHILDREN_MAX = 400;
 
@@ -32,6 +34,7 @@ export class StatePanel implements Panel {
   private readonly app: App;
   private readonly against: HTMLElement;
   private readonly table: HTMLElement;
+  private readonly list: HTMLElement;
   private readonly tree: HTMLElement;
   private readonly markButton: HTMLButtonElement;
   private readonly onlyBox: HTMLInputElement;
@@ -46,6 +49,7 @@ export class StatePanel implements Panel {
     this.onlyBox = element('input', { type: 'checkbox' });
     this.onlyBox.addEventListener('change', () => this.refresh());
     this.table = element('div', { class: 'vital' });
+    this.list = element('div', { class: 'changes', label: 'What changed' });
     this.tree = element('div', { class: 'tree', role: 'tree', label: 'State of the world' });
     this.root = element(
       'section',
@@ -55,7 +59,7 @@ export class StatePanel implements Panel {
         element('span', { class: 'tools' },
           element('label', {}, this.onlyBox, ' changes only'), this.markButton),
       ),
-      element('div', { class: 'scroller', tabIndex: 0 }, this.table, this.tree),
+      element('div', { class: 'scroller', tabIndex: 0 }, this.table, this.list, this.tree),
     );
   }
 
@@ -83,6 +87,7 @@ export class StatePanel implements Panel {
     this.against.textContent = againstText(run);
     const here = run.marked?.event === player.position;
     this.markButton.textContent = run.marked === null ? 'Mark' : here ? 'Unmark' : 'Mark here';
+    this.list.replaceChildren(...changeRows(run.differences()));
     this.table.replaceChildren(vitalTable(run, tree.replicas, marks));
     this.tree.replaceChildren(...this.branches(tree, '', marks, 0));
   }
@@ -180,6 +185,34 @@ function marksOf(run: Run): Marks {
   return { changed, gone, below };
 }
 
+/** The first few, by what they are about; the vital numbers have their table. */
+function changeRows(changes: readonly Change[]): HTMLElement[] {
+  const rows: HTMLElement[] = [];
+  let left = 0;
+  for (const { path, before, after } of changes) {
+    const names = pathNames(path);
+    if (isShownElsewhere(names)) continue;
+    if (rows.length === CHANGES_MAX) {
+      left++;
+      continue;
+    }
+    const where = ['replicas', 'clients'].includes(names[0] as string) ? names.slice(1) : names;
+    rows.push(element('p', {},
+      element('span', { class: 'name', title: names.join(' / ') }, where.join(' ')),
+      before === undefined ? null : element('span', { class: 'was' }, valueText(before)),
+      after === undefined ? element('span', { class: 'quiet' }, 'gone')
+        : element('span', { class: 'now' }, valueText(after))));
+  }
+  if (left > 0) rows.push(element('p', { class: 'quiet' }, `and ${grouped(left)} more, marked below`));
+  return rows;
+}
+
+function isShownElsewhere(names: readonly string[]): boolean {
+  const [first, , field] = names;
+  if (names.length === 1) return first === 'event' || first === 'virtualMicros';
+  return names.length === 3 && first === 'replicas' && (VITAL as readonly unknown[]).includes(field);
+}
+
 // --- Rows ---
 
 type Piece = HTMLElement | null;
@@ -238,9 +271,20 @@ function valueClass(value: StateValue): string {
 
 // --- The table ---
 
+/** Of a system that we do not know the first few values that stand by themselves. */
+function vitalFields(nodes: readonly StateNode[]): readonly string[] {
+  const fields = VITAL.filter((field) => nodes.some((node) => field in node));
+  if (fields.length > 1) return fields;
+  const names = new Set<string>();
+  for (const node of nodes) {
+    for (const [name, value] of Object.entries(node)) if (!isNode(value)) names.add(name);
+  }
+  return [...names].slice(0, VITAL.length);
+}
+
 function vitalTable(run: Run, replicas: StateNode, marks: Marks): HTMLElement {
   const names = Object.keys(replicas);
-  const fields = VITAL.filter((field) => names.some((name) => field in (replicas[name] as StateNode)));
+  const fields = vitalFields(names.map((name) => replicas[name] as StateNode));
   const head = element('tr', {}, element('th', {}));
   for (const name of names) head.append(element('th', { more: { scope: 'col' } }, name));
   const rows = fields.map((field) =>

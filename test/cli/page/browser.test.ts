@@ -7,13 +7,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Browser, type Page } from 'playwright-core';
 import { encodeBundle, type Bundle } from '../../../bundles/format.ts';
 import { Player } from '../../../cli/page/player.ts';
 import { findEntry, parseQuery } from '../../../cli/page/search.ts';
 import { timeTravelPage } from '../../../cli/vopr/show_html.ts';
 import { stateTree } from '../../../sim/state_tree.ts';
+import { runProgram } from '../run_program.ts';
 import { launchChromium, NO_CHROMIUM } from '../../support/chromium.ts';
 import { failingRun, type FailingRun } from './failing_run.ts';
 
@@ -27,9 +28,15 @@ interface Opened {
   readonly complaints: string[];
 }
 
-async function open(bundle: Bundle, bytes: Uint8Array, scheme: 'light' | 'dark' = 'light'): Promise<Opened> {
+type Scheme = 'light' | 'dark';
+
+async function open(bundle: Bundle, bytes: Uint8Array, scheme: Scheme = 'light'): Promise<Opened> {
   const file = join(folder, `${bundle.scenario}.html`);
   writeFileSync(file, await timeTravelPage(bundle, bytes, `${bundle.scenario}.kmb`));
+  return visit(file, scheme);
+}
+
+async function visit(file: string, scheme: Scheme = 'light'): Promise<Opened> {
   const page = await browser.newPage({ viewport: VIEW, colorScheme: scheme });
   const complaints: string[] = [];
   page.on('console', (message) => complaints.push(`console ${message.type()}: ${message.text()}`));
@@ -102,7 +109,7 @@ suite('time travel in Chromium', { skip: NO_CHROMIUM }, () => {
     await page.keyboard.press('ArrowRight');
     await position(page);
     await page.waitForSelector('.tree .count');
-    assert.match((await page.textContent('.state h2')) ?? '', /against event 1,234/);
+    await page.getByText('against event 1,234').waitFor();
     await page.keyboard.press('m');
     await page.keyboard.press('Shift+ArrowRight');
     assert.equal(await position(page), 1335);
@@ -134,7 +141,7 @@ suite('time travel in Chromium', { skip: NO_CHROMIUM }, () => {
     await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'Next crash' }).click();
     assert.equal(await page.evaluate('timeTravel.run.selected'), expected('crash', first, true));
-    assert.match((await page.textContent('.details')) ?? '', /crash/);
+    await page.locator('.details', { hasText: 'crash' }).waitFor();
   });
 
   test('a click on a lane goes to the event under it; the wheel zooms', async () => {
@@ -186,7 +193,7 @@ suite('time travel in Chromium', { skip: NO_CHROMIUM }, () => {
     assert.match(text, /^prepare op 3 .* to R\d$/);
     await page.getByRole('button', { name: `Lose it: lost: R${node} ${text}` }).click();
     await page.getByRole('button', { name: 'Executes the changed plan from its beginning' }).click();
-    await page.getByText(/digest [0-9a-f]{8}, parts from/).waitFor();
+    await page.getByText(/parts from the recorded run at/).waitFor();
     assert.equal(await page.evaluate(`timeTravel.run.player.timeline.cause(${index + 1})`), 'loss');
     await page.getByRole('button', { name: 'Close Fork 2' }).click();
   });
@@ -243,6 +250,21 @@ suite('time travel in Chromium', { skip: NO_CHROMIUM }, () => {
       assert.deepEqual(other.complaints, []);
       await other.page.close();
     }
+  });
+
+  test("a system of one's own comes along, with its words", async () => {
+    const file = join(folder, 'own.html');
+    const module = fileURLToPath(new URL('../../../examples/own_protocol/system.ts', import.meta.url));
+    const args = ['--system', module, 'show', 'rough_sea', '--seed', '7', '--html', file];
+    const outcome = await runProgram('vopr', args);
+    assert.equal(outcome.status, 0, outcome.stderr);
+    const other = await visit(file);
+    assert.match((await other.page.textContent('.digest')) ?? '', /digest equal/);
+    await other.page.keyboard.press('Home');
+    await other.page.locator('.events .row', { hasText: /ask round=\d+/ }).first().waitFor();
+    assert.equal(await other.page.getByRole('tab', { name: 'Journals' }).isVisible(), false);
+    assert.deepEqual(other.complaints, []);
+    await other.page.close();
   });
 
   test('a bundle from a stranger is shown, not executed', async () => {
