@@ -56,7 +56,9 @@ export class Keys {
       key('-', '-', 'lanes: show more', () => lanes.zoom(1 / 1.6)),
       key('0', '0', 'lanes: show all', () => lanes.fit()),
       key('t', 't', 'lanes: over time, or event by event', () => lanes.turnAxis()),
-      key('1 2 3', '1 2 3', 'journals, disks, what if', () => {}),
+      key('1', '1', 'journals', () => showTab(0)),
+      key('2', '2', 'disks', () => showTab(1)),
+      key('3', '3', 'what if', () => showTab(2)),
       key('? h', '?', 'this list', () => this.toggle()),
     ];
     const list = element('dl', {});
@@ -74,11 +76,7 @@ export class Keys {
         'Nothing here is a recording: each position is executed anew in this browser, ',
         'going back restores a snapshot and executes on from it.'),
     );
-    document.addEventListener('keydown', (event) => {
-      const number = '123'.indexOf(event.key);
-      if (number >= 0 && event.key !== '' && !typing(event) && !modified(event)) showTab(number);
-      this.onKey(event);
-    });
+    document.addEventListener('keydown', (event) => this.onKey(event));
   }
 
   toggle(): void {
