@@ -186,13 +186,14 @@ function detailText({ summary }: RunReport): string {
 function totalText(reports: readonly RunReport[]): string {
   const sum = (of: (report: RunReport) => number): number =>
     reports.reduce((total, report) => total + of(report), 0);
+  const scenarios = new Set(reports.map(({ summary }) => summary.scenario));
   const seeds = sum(({ summary }) => summary.count);
   const events = sum(({ summary }) => summary.events);
   const wall = sum((report) => report.wallSeconds);
   const violated = sum(({ summary }) => summary.violations.length);
   const vacuous = sum(({ summary }) => summary.vacuous.length);
   return (
-    `${counted(reports.length, 'scenario')}, ${counted(seeds, 'seed')}: ` +
+    `${counted(scenarios.size, 'scenario')}, ${counted(seeds, 'seed')}: ` +
     `${counted(violated, 'violation')}, ${grouped(vacuous)} vacuous; ` +
     `${short(events)} events in ${duration(wall)}, ${short(events / Math.max(wall, 1e-3))}/s\n`
   );

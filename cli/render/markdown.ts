@@ -7,6 +7,8 @@ import { codeText, outcomeOf, scenarioText, worstOutcome, type RunReport } from 
 
 /** Other seeds with the same failure that are named. */
 const SEEDS_SHOWN_MAX = 50;
+/** Of a message: issue trackers take 64 KiB in all. */
+const MESSAGE_SHOWN_MAX = 8_000;
 
 export function summaryMarkdown(reports: readonly RunReport[]): string {
   const failures = distinctFailures(reports);
@@ -83,7 +85,7 @@ function failureMarkdown({ kept, all }: DistinctFailure): string {
   const { code } = report;
   const checkout = /^[0-9a-f]+$/.test(code.commit) ? [`git checkout ${code.commit} && npm ci`] : [];
   const parts = [
-    codeBlock(violation.message),
+    codeBlock(violation.message.slice(0, MESSAGE_SHOWN_MAX)),
     `Scenario ${scenarioText(report)}, seed ${violation.seed}: event ${grouped(violation.event)}, ` +
       `${(violation.virtualMicros / 1e6).toFixed(6)} s virtual; ${codeText(code)}.`,
     '',

@@ -92,7 +92,8 @@ test('human: -q says only what is wrong, -v also counts', () => {
   };
   assert.equal(rendered(human(0), [passed, passed]), '');
   assert.match(rendered(human(0), [REPORT]), /violation of agreement/);
-  const verbose = rendered(human(2), [passed, passed]);
+  const other = { ...passed, summary: { ...passed.summary, scenario: 'baseline' } };
+  const verbose = rendered(human(2), [passed, other]);
   assert.match(verbose, /checks\n {4}agreement +180,000\n {4}liveness +600\n/);
   assert.match(verbose, /faults\n {4}loss.applied +9,000\n/);
   assert.match(verbose, /2 scenarios, 400 seeds: 0 violations, 0 vacuous; 8.00 M events in 16 s/);

@@ -47,6 +47,11 @@ test('vopr: what is asked wrongly is refused with status 2 and what to do', asyn
     [['run'], /nothing to run: name a scenario/],
     [['run', 'baseline', '--all'], /--all and "baseline": give one or the other/],
     [['run', 'baseline', '--seed', '1', '--from', '2'], /--seed and --from both name the first seed/],
+    [
+      ['run', '--failed', '--seeds', '3', '--shard', '1/2'],
+      /--failed names its seeds itself: leave out --seeds and --shard/,
+    ],
+    [['run', '--failed', '--no-ledger'], /--failed and --no-ledger contradict each other/],
     [['run', 'baseline', '--seeds', '0'], /'--seeds <count>' argument '0' is invalid. It must be a whole/],
     [['run', 'baseline', '--shard', '4/3'], /'--shard <i\/n>' argument '4\/3' is invalid/],
     [['run', 'baseline', '--time', '-1'], /'--time <seconds>' argument '-1' is invalid/],
@@ -219,6 +224,16 @@ test('vopr: seeds that failed before run first; the outcome is that of all seeds
   const without = await vopr(...args, '--no-ledger');
   assert.doesNotMatch(without.stdout, /failed before/);
   assert.equal(readLedger(ledger).campaigns.length, 3);
+
+  const planted = [...args.slice(0, 4), '--ledger', ledger, '--failed', '--keep-going'];
+  const [them, none] = await Promise.all([vopr(...planted), vopr('run', '--failed', '--ledger', ledger)]);
+  assert.equal(them.status, 1);
+  const ran = them.stdout.matchAll(/^baseline +1 seed from (\d): 1 violated/gm);
+  const seeds = [...ran].map(([, seed]) => Number(seed));
+  assert.deepEqual(seeds, failed, 'the latest failure was that of seed 1');
+  assert.match(them.stdout, /\n1 scenario, 6 seeds: 6 violations, /);
+  assert.deepEqual([none.status, none.stdout], [0, '']);
+  assert.match(none.stderr, /^no seed in .*first.jsonl has failed and not passed on this commit since\n$/);
 });
 
 test('vopr: every probe that the code declares is in the summary, hit or not', async () => {
