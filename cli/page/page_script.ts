@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import type { BuildOptions, Plugin } from 'esbuild'; // Not even loaded where it is not needed.
+import type { BuildOptions } from 'esbuild'; // Not even loaded where it is not needed.
 import { UsageError } from '../usage_error.ts';
 
 export interface PageProgram {
@@ -76,7 +76,7 @@ export async function bundlePage(system: string | null = null): Promise<PageProg
   const stdin = { contents: entryText(system), resolveDir: here('.'), loader: 'ts' } as const;
   try {
     const [script, style] = await Promise.all([
-      esbuild.build({ ...settings, stdin, plugins: system === null ? [] : [UNUSED_NODE] }),
+      esbuild.build({ ...settings, stdin }),
       esbuild.build({ ...settings, entryPoints: [here('browser/page.css')] }),
     ]);
     return { script: textOf(script.outputFiles), style: textOf(style.outputFiles) };
@@ -84,31 +84,6 @@ export async function bundlePage(system: string | null = null): Promise<PageProg
     throw new UsageError(`Cannot make the page: ${problemIn(error)}`, { cause: error });
   }
 }
-
-/**
- * A user's module imports what defines systems from where tests are defined, too, and that brings
- * much of Node along. Nothing of it is used in a page: what is not used is left out, whatever its
- * module would do by itself, and stands for nothing. Of Kimberlite itself nothing needs this.
- */
-const UNUSED_NODE: Plugin = {
-  name: 'unused-node',
-  setup(build) {
-    build.onResolve({ filter: /^node:/ }, ({ path }) => (
-      { path, namespace: 'unused', sideEffects: false }
-    ));
-    // As CommonJS, of which any name may be imported; those that are missing are not used.
-    build.onLoad({ filter: /.*/, namespace: 'unused' }, ({ path }) => {
-      const standIn = STAND_INS[path];
-      if (standIn === undefined) return { contents: 'module.exports = {};' };
-      return { contents: `module.exports = require(${JSON.stringify(standIn)});`, resolveDir: here('.') };
-    });
-    build.onResolve({ filter: /^\./ }, async ({ path, pluginData, ...from }) => {
-      if (pluginData === 'resolved' || from.kind === 'entry-point') return null;
-      const found = await build.resolve(path, { ...from, pluginData: 'resolved' });
-      return found.errors.length > 0 ? found : { path: found.path, sideEffects: false };
-    });
-  },
-};
 
 function textOf(files: readonly { readonly text: string }[] | undefined): string {
   const [file] = files ?? [];

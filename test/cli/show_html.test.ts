@@ -43,6 +43,20 @@ suite('vopr show --html', () => {
     assert.match(written.stdout, /\nnot as recorded: the page shows what this code does/);
   });
 
+  test("of a system that needs Node: refused, with the line", async () => {
+    const example = new URL('../../examples/own_protocol/system.ts', import.meta.url).href;
+    const lines = [
+      "import { statSync } from 'node:fs';",
+      "statSync('.');",
+      `export { system } from '${example}';`,
+    ];
+    writeFileSync(join(DIRECTORY, 'system.ts'), lines.join('\n'));
+    const show = ['show', 'rough_sea', '--seed', '1', '--html', 'x.html'];
+    const outcome = await vopr(['--system', 'system.ts', ...show]);
+    assert.equal(outcome.status, 2);
+    assert.match(outcome.stderr, /Cannot make the page: system\.ts:\d+: Could not resolve "node:fs"/);
+  });
+
   const refused: readonly [args: readonly string[], expected: RegExp][] = [
     [['failing.kmb', '--html', 'x.html', '--state'], /--html shows everything: leave out --state/],
     [['failing.kmb', '--html', 'no/such/folder/x.html'], /Cannot write "no\/such\/folder\/x\.html"/],
