@@ -584,7 +584,7 @@ export class SimDisk implements Storage, TrueDisk {
       const key = memory.undoKey[place] as number;
       const flags = memory.undoFlags[place] as number;
       const torn = (flags & UNDO.torn) !== 0 && sector >= wholeBefore;
-      this.counters.attempt(FAULT.lost_write);
+      this.counters.attempt(torn ? FAULT.torn_write : FAULT.lost_write);
       // Untorn writes live or die as a whole: one decision for all their sectors.
       const identity = torn ? this.decisions.part(key, sector * 2 + 1) : key;
       if (this.decisions.chance(identity, DOMAIN.sectorLost, this.plan.lostPpm)) {
@@ -621,7 +621,7 @@ export class SimDisk implements Storage, TrueDisk {
         !whole && count > 1 && this.decisions.chance(key, DOMAIN.writeTorn, this.plan.tornPpm);
       for (let i = 0; i < count; i++) {
         const sector = first + i;
-        this.counters.attempt(FAULT.lost_write);
+        this.counters.attempt(torn ? FAULT.torn_write : FAULT.lost_write);
         const own = this.decisions.part(key, sector * 2 + 1);
         if (this.decisions.chance(own, DOMAIN.sectorGarbage, garbagePpm)) {
           this.counters.hit(FAULT.garbage_write);

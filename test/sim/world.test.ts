@@ -114,6 +114,17 @@ suite('world', () => {
     assert.notEqual(vetoed.digest(), digest);
   });
 
+  test('no fault is applied more often than it was attempted', () => {
+    for (const scenario of ['corruption_torn_write', 'combined', 'crash_recovery']) {
+      const { faults } = runToEnd(worldOf(planOf(scenario, 1))).result();
+      for (const [name, applied] of Object.entries(faults).filter(([key]) => key.endsWith('.applied'))) {
+        const attempted = faults[name.replace('.applied', '.attempted')] ?? 0;
+        assert.ok(applied <= attempted, `${scenario}: ${name} ${applied}, attempted ${attempted}`);
+      }
+      if (scenario === 'corruption_torn_write') assert.ok((faults['torn_write.applied'] ?? 0) > 0);
+    }
+  });
+
   test('every message is accounted for: what is not held by a node or in flight is free', () => {
     const world = runToEnd(worldOf(planOf('crash_recovery', 2)));
     const { pool, queue } = world.arena;
