@@ -4,7 +4,8 @@
  */
 import { canaryReached } from '../core/canary.ts';
 import { counterValue, faultCounts, type Counters } from './counters.ts';
-import { type Gate, type Plan } from './plan.ts';
+import { gateInWords, gateIsMet } from './gate.ts';
+import { type Plan } from './plan.ts';
 import { type SeedResult, type SeedViolation, type ShareGate } from './search/seed_result.ts';
 
 export interface RunFacts {
@@ -29,11 +30,11 @@ export function verdictOf(facts: RunFacts): SeedResult {
   for (const gate of plan.gates) {
     const value = counterValue(counters, gate.counter, virtualMicros, probes);
     gates[gate.counter] = value;
-    const met = value >= (gate.min ?? value) && value <= (gate.max ?? value);
+    const met = gateIsMet(gate, value);
     if (gate.sharePpm !== undefined) {
-      shares.push({ gate: inWords(gate), sharePpm: gate.sharePpm, met });
+      shares.push({ gate: gateInWords(gate), sharePpm: gate.sharePpm, met });
     } else if (!met) {
-      unmet.push(`${inWords(gate)}: ${value}`);
+      unmet.push(`${gateInWords(gate)}: ${value}`);
     }
   }
   for (const id of plan.invariants) {
@@ -65,11 +66,4 @@ export function replicasIn(message: string): number[] {
   const found = new Set<number>();
   for (const match of message.matchAll(/\bR([0-9])\b/g)) found.add(Number(match[1]));
   return [...found].sort((a, b) => a - b);
-}
-
-function inWords(gate: Gate): string {
-  const parts: string[] = [];
-  if (gate.min !== undefined) parts.push(`at least ${gate.min}`);
-  if (gate.max !== undefined) parts.push(`at most ${gate.max}`);
-  return `${gate.counter} ${parts.join(', ')}`;
 }
