@@ -1,6 +1,7 @@
 /** Bundles as files: written whole or not at all, opened from a path or from standard input. */
 import {
   closeSync,
+  existsSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -43,13 +44,18 @@ export function writeBundle(
     writeFileSync(partial, bytes);
     renameSync(partial, path);
   } catch (error) {
-    rmSync(partial, { force: true });
+    removeIfAny(partial);
     throw new UsageError(
       `Cannot write the bundle "${path}": ${(error as Error).message}; choose another ${option}`,
       { cause: error },
     );
   }
   return path;
+}
+
+/** Where the directory itself is none, there is nothing to remove, and `force` does not say so. */
+function removeIfAny(path: string): void {
+  if (existsSync(path)) rmSync(path);
 }
 
 /**
