@@ -1,6 +1,16 @@
 /** The commands that show a failure again, to be pasted into a shell. */
 import { type BundleCode } from '../../bundles/format.ts';
-import { type Failure } from './failures.ts';
+import { type CampaignSummary, type CampaignViolation } from '../../sim/search/campaign_summary.ts';
+import { type RunReport } from './report.ts';
+
+/** As much of a failure as its commands need. */
+export interface Replayable {
+  readonly report: Pick<RunReport, 'scope' | 'canary' | 'code'> & {
+    readonly summary: Pick<CampaignSummary, 'scenario'>;
+  };
+  readonly violation: Pick<CampaignViolation, 'seed'>;
+  readonly bundle: string | null;
+}
 
 /** Quoted when a shell would not take it as one plain word. */
 export function shellWord(text: string): string {
@@ -8,7 +18,7 @@ export function shellWord(text: string): string {
 }
 
 /** From its seed: needs nothing but the code. */
-export function seedCommand({ report, violation }: Pick<Failure, 'report' | 'violation'>): string {
+export function seedCommand({ report, violation }: Omit<Replayable, 'bundle'>): string {
   const { limits, checkDeterminism } = report.scope;
   const words = ['vopr', 'run', report.summary.scenario, '--seed', String(violation.seed)];
   if (report.canary !== null) words.push('--canary', report.canary.name);
@@ -23,7 +33,7 @@ export function bundleCommand(bundle: string, code: BundleCode): string {
 }
 
 /** From its bundle when it has one, else from its seed. */
-export function replayCommand(failure: Failure): string {
+export function replayCommand(failure: Replayable): string {
   const { bundle, report } = failure;
   return bundle === null ? seedCommand(failure) : bundleCommand(bundle, report.code);
 }

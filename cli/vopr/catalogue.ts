@@ -22,15 +22,15 @@ import { unknownName } from '../unknown_name.ts';
 import { UsageError } from '../usage_error.ts';
 import { ownSystem } from './own_system.ts';
 
-function scenarios(): readonly Scenario[] {
+export function scenarios(): readonly Scenario[] {
   return ownSystem()?.scenarios ?? SCENARIOS;
 }
 
-function checkers(): readonly CheckerEntry[] {
+export function checkers(): readonly CheckerEntry[] {
   return ownSystem()?.checkers ?? CHECKERS;
 }
 
-function canaries(): readonly Canary[] {
+export function canaries(): readonly Canary[] {
   return ownSystem()?.canaries ?? CANARIES;
 }
 
