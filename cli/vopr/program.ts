@@ -14,6 +14,7 @@ import { addScenariosCommand } from './scenarios.ts';
 import { addShowCommand } from './show.ts';
 import { addStatsCommand } from './stats.ts';
 import { addTimelineCommand } from './timeline.ts';
+import { addTuiCommand } from './tui.ts';
 
 /** Returns the exit status. */
 export function vopr(argv: readonly string[]): Promise<number> {
@@ -42,6 +43,7 @@ export function vopr(argv: readonly string[]): Promise<number> {
   );
   addRunCommand(program, setStatus);
   addMergeCommand(program, setStatus);
+  addTuiCommand(program, setStatus);
   addStatsCommand(program);
   addReproCommand(program, setStatus);
   addShowCommand(program);
