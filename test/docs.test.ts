@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
+import { JSON_ROUTES } from '../cli/dashboard/server.ts';
+import { TABS } from '../cli/tui/tui_state.ts';
 import { CONFIG_PRODUCTION, CONFIG_SMALL, quorumsOf } from '../core/constants.ts';
 import { AT, COMMAND_COUNT, COMMAND_NAMES } from '../core/message/header.ts';
 import { CHECKPOINT } from '../core/storage/checkpoint_state.ts';
@@ -67,6 +69,15 @@ suite('documents', () => {
       rowsUnder(text, heading).slice(1).map((row) => (row[0] as string).replaceAll('`', '')).sort();
     assert.deepEqual(listed('At run time'), Object.keys(manifest['dependencies'] ?? {}).sort());
     assert.deepEqual(listed('For development'), Object.keys(manifest['devDependencies'] ?? {}).sort());
+  });
+
+  test('tui_and_dashboard.md names the tabs and the paths that there are', () => {
+    const text = read('docs/tui_and_dashboard.md');
+    assert.deepEqual(rowsUnder(text, 'On the terminal').map((row) => row[0]).slice(-TABS.length), TABS);
+    const paths = rowsUnder(text, 'In a browser').slice(1).flatMap((row) => (row[0] as string).split(', '));
+    const named = paths.map((path) => path.replaceAll('`', ''));
+    const there = ['/', ...Object.keys(JSON_ROUTES), '/vopr/updates', '/failures/<n>/time-travel'];
+    assert.deepEqual(named, there);
   });
 
   test('architecture.md names the folders that exist', () => {

@@ -4,6 +4,7 @@ import { EXIT, type ExitStatus } from '../usage_error.ts';
 import { packageVersion } from '../version.ts';
 import { addBisectCommand } from './bisect.ts';
 import { addCanariesCommand } from './canaries.ts';
+import { addDashboardCommand } from './dashboard.ts';
 import { addInvariantsCommand } from './invariants.ts';
 import { addMergeCommand } from './merge.ts';
 import { addMinimizeCommand } from './minimize.ts';
@@ -44,6 +45,7 @@ export function vopr(argv: readonly string[]): Promise<number> {
   addRunCommand(program, setStatus);
   addMergeCommand(program, setStatus);
   addTuiCommand(program, setStatus);
+  addDashboardCommand(program, setStatus);
   addStatsCommand(program);
   addReproCommand(program, setStatus);
   addShowCommand(program);

@@ -103,7 +103,7 @@ test('vopr: every canary names a scenario and a checker that exist', async () =>
 
 test('vopr: the help of each command has two examples', async () => {
   const lists = ['scenarios', 'invariants', 'canaries'];
-  for (const command of ['run', 'tui', 'merge', 'stats', 'repro', ...lists]) {
+  for (const command of ['run', 'tui', 'dashboard', 'merge', 'stats', 'repro', ...lists]) {
     const { stdout, status } = await vopr(command, '--help');
     assert.equal(status, 0);
     assert.match(stdout, /Examples:\n {2}.*vopr.*\n {2}.*vopr /, command);
