@@ -25,8 +25,9 @@ function wrong(text: string, reason: string): Error {
   return new Error(`no decision: "${text}": ${reason}`);
 }
 
-/** Ends, command, what it is about and its view (of a system of one's own the first alone), more. */
-const MESSAGE = /^([RC]\d+) -> ([RC]\d+) (?:command (\d+)|(\w+))(?: #([0-9a-f]{8})|, view (\d+))(.*)$/;
+/** Ends, command, its view, more; in a system of one's own what it is about instead of the view. */
+const MESSAGE =
+  /^([RC]\d+) -> ([RC]\d+) (?:command (\d+)|(\w+))(?: #([0-9a-f]{8})| of operation (\d+)|, view (\d+))(.*)$/;
 
 /**
  * Of each form of decision_text.ts, which family it is and how its numbers become words. Not of links
@@ -45,12 +46,13 @@ function parseIdentity(text: string, names: DecisionNames): Identity | null {
 
   const message = MESSAGE.exec(text);
   if (message !== null) {
-    const [, from = '', to = '', code, name = '', body, view, rest = ''] = message;
+    const [, from = '', to = '', code, name = '', body, operation, view, rest = ''] = message;
     const command = code === undefined ? names.commands.indexOf(name) : Number(code);
     const details = [...rest.matchAll(/, (op|session|number|request|detail|copy|bit) (\d+)/g)];
     if (command < 0 || details.map(([all]) => all).join('') !== rest) return null;
     const about = body === undefined ? 0 : Number.parseInt(body, 16);
-    const words = [(node(from) << 16) | (node(to) << 8) | command, Number(view ?? 0), about, 0];
+    const detail = operation === undefined ? 0 : Number(operation) + 1;
+    const words = [(node(from) << 16) | (node(to) << 8) | command, Number(view ?? 0), about, detail];
     let copy = 0;
     let part = 0;
     for (const [, what, number] of details) {

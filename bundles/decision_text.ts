@@ -35,13 +35,14 @@ function identityText(identity: Identity, domain: string, names: DecisionNames):
       const command = names.commands[a & 0xff] ?? `command ${a & 0xff}`;
       const parts = [`${node(a >>> 16)} -> ${node((a >>> 8) & 0xff)} ${command}`];
       if ((a & 0xff) >= OWN_COMMAND_MIN && (a & 0xff) < names.commands.length) {
-        parts[0] += ` #${c.toString(16).padStart(8, '0')}`; // The checksum of its body.
+        // A caller's operation, counted from 0; or the checksum of its body.
+        parts[0] += d === 0 ? ` #${c.toString(16).padStart(8, '0')}` : ` of operation ${d - 1}`;
       } else {
         parts.push(`view ${b}`);
         if (ABOUT_OP.has(command)) parts.push(`op ${c}`);
         else if (c !== 0) parts.push(command === 'request' ? `session ${c}` : `number ${c}`);
+        if (d !== 0) parts.push(ABOUT_REQUEST.has(command) ? `request ${d}` : `detail ${d}`);
       }
-      if (d !== 0) parts.push(ABOUT_REQUEST.has(command) ? `request ${d}` : `detail ${d}`);
       if (identity.copy !== null && identity.copy > 0) parts.push(`copy ${identity.copy}`);
       if (part > 0) parts.push(`bit ${part}`);
       return parts.join(', ');

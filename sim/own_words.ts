@@ -24,10 +24,12 @@ export function ownWords(kinds: readonly string[]): Words {
   });
 }
 
-/** `{ key: 'a', version: [1, 2] }` as `key=a version=[1 2]`. */
+/** `{ kind: 'put', key: 'a', version: [1, 2] }` as `put key=a version=[1 2]`. */
 export function plainText(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return shortened(textOf(value));
-  return shortened(Array.isArray(value) ? textOf(value) : fieldsText(value));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return shortened(textOf(value));
+  const { kind, ...fields } = value as Readonly<Record<string, unknown>>;
+  if (typeof kind !== 'string') return shortened(fieldsText(value));
+  return shortened(`${kind} ${fieldsText(fields)}`.trimEnd());
 }
 
 /** The body behind a whole message's header; '' where only the header is at hand, or none to trust. */

@@ -285,7 +285,7 @@ export class Watch implements Bystander {
   }
 
   answered(node: number, answer: unknown): void {
-    this.tell('client', 'success', node, plainText(answer), {});
+    this.tell('client', 'success', node, `answered ${plainText(answer)}`, {});
   }
 
   abandoned(node: number): void {

@@ -25,6 +25,11 @@ export interface SimTestOptions {
   readonly canary?: string;
   /** Beside those of the system; each must have compared something. Not with `jobs`. */
   readonly checkers?: readonly CheckerEntry[];
+  /**
+   * On a violation, spend so many seconds on making it smaller: its story goes into the message, its
+   * bundle beside the first. Default 0. Not for what one of `checkers` finds.
+   */
+  readonly minimizeSeconds?: number;
   /** Where failing runs are written. Default `.vopr/bundles`. Null: nowhere. */
   readonly bundleDir?: string | null;
   /** No further seed begins after so many seconds; at least one has run. Default: no limit. */

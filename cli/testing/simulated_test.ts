@@ -12,12 +12,14 @@ import { NO_LIMITS, type SeedResult } from '../../sim/search/seed_result.ts';
 import { runToEnd } from '../../sim/search/seed_run.ts';
 import { type System } from '../../sim/system.ts';
 import { canaryOf, registerSystem } from '../../sim/system_registry.ts';
+import { bundleCommand } from '../render/commands.ts';
 import { type CanaryInfo, type ViolationContext } from '../render/report.ts';
 import { codeVersion } from '../version.ts';
 import { bundleFileName, writeBundle } from '../vopr/bundle_file.ts';
 import { runCampaign } from '../vopr/campaign_run.ts';
 import { moduleAsTyped } from '../vopr/own_system.ts';
 import { SeedWorkers } from '../vopr/workers.ts';
+import { minimised } from './minimised.ts';
 import { checkOptions, scenariosWanted, type SimTestOptions } from './options.ts';
 import { seedsWanted } from './seeds_wanted.ts';
 import { vacuousFailure, violationFailure, type SimTestReport } from './simulation_failure.ts';
@@ -51,12 +53,12 @@ export class SimulatedTest {
   /** Throws `SimulationFailure`. */
   async run(): Promise<SimTestReport> {
     const { plan, jobs = 1 } = this.#options;
-    if (plan !== undefined) return { campaigns: [this.#judged(this.#runPlan(plan))] };
+    if (plan !== undefined) return { campaigns: [this.#judged(await this.#runPlan(plan))] };
     const seeds = seedsWanted(this.#options, process.env);
     const campaigns: CampaignSummary[] = [];
     for (const scenario of scenariosWanted(this.#options)) {
       const summary = jobs > 1
-        ? await this.#runOnThreads(scenario.name, seeds, jobs)
+        ? await this.#runOnThreads(scenario, seeds, jobs)
         : await this.#runHere(scenario, seeds);
       campaigns.push(this.#judged(summary));
     }
@@ -64,8 +66,9 @@ export class SimulatedTest {
   }
 
   /** Gates do not count: the plan says itself what happens. Checkers that it names must have compared. */
-  #runPlan(plan: Plan): CampaignSummary {
+  async #runPlan(plan: Plan): Promise<CampaignSummary> {
     const result = this.#simulate({ ...plan, gates: [] });
+    if (result.violation !== null) throw await this.#violated(plan, [plan.replicaCount], result);
     const seed = Number.isSafeInteger(result.seed) ? result.seed : 0; // A text stands in the plan.
     const seeds = { first: seed, stride: 1, count: 1 };
     const campaign = new Campaign({ scenario: plan.scenario, seeds, keepGoing: false });
@@ -77,7 +80,9 @@ export class SimulatedTest {
     const campaign = new Campaign({ scenario: scenario.name, seeds, keepGoing: false });
     for (let position = 0; position < seeds.count; position++) {
       if (position > 0 && performance.now() > this.#endsAt) break;
-      const result = this.#simulate(makePlan(scenario, seedAt(seeds, position)));
+      const plan = makePlan(scenario, seedAt(seeds, position));
+      const result = this.#simulate(plan);
+      if (result.violation !== null) throw await this.#violated(plan, scenario.replicas, result);
       campaign.add(position, result, () => {});
       await this.#letGo();
     }
@@ -92,27 +97,23 @@ export class SimulatedTest {
 
   #simulate(plan: Plan): SeedResult {
     const { checkers = [] } = this.#options;
-    const result = runToEnd(places.start({
+    return runToEnd(places.start({
       plan,
       canary: this.#canary?.id ?? CANARY.none,
       limits: NO_LIMITS,
       checkers: [...this.#system.checkers, ...checkers],
     }));
-    if (result.violation === null) return result;
-    const violation = { seed: result.seed, ...result.violation };
-    const code = this.#code();
-    const bundle = this.#writeBundle(plan, violation, code);
-    throw this.#failure(violation, { scenario: plan.scenario, canary: this.#canaryInfo(), bundle, code });
   }
 
-  async #runOnThreads(scenario: string, seeds: SeedRange, jobs: number): Promise<CampaignSummary> {
-    const workers = new SeedWorkers(Math.min(jobs, seeds.count), this.#options.system?.module ?? null);
-    let failed: [violation: CampaignViolation, context: ViolationContext] | null = null;
+  async #runOnThreads(scenario: ScenarioOptions, seeds: SeedRange, jobs: number): Promise<CampaignSummary> {
+    const { system, bundleDir = BUNDLE_DIRECTORY } = this.#options;
+    const workers = new SeedWorkers(Math.min(jobs, seeds.count), system?.module ?? null);
+    const failed: { readonly violation: CampaignViolation; readonly context: ViolationContext }[] = [];
     try {
       const { running, report } = runCampaign(
         workers,
         {
-          scenario,
+          scenario: scenario.name,
           seeds,
           shard: { index: 1, shards: 1 },
           early: [],
@@ -122,13 +123,13 @@ export class SimulatedTest {
           keepGoing: false,
           jobs,
           code: this.#code(),
-          bundleDirectory: this.#options.bundleDir === undefined ? BUNDLE_DIRECTORY : this.#options.bundleDir,
+          bundleDirectory: bundleDir,
           ledger: null,
         },
         {
           started() {},
           seedTaken() {},
-          violated: (violation, context) => void (failed ??= [violation, context]),
+          violated: (violation, context) => void failed.push({ violation, context }),
           finished() {},
         },
       );
@@ -136,8 +137,11 @@ export class SimulatedTest {
       const timer = left === Infinity ? undefined : setTimeout(() => running.stop(), Math.max(0, left));
       const { summary } = await report;
       clearTimeout(timer);
-      if (failed !== null) throw this.#failure(...(failed as [CampaignViolation, ViolationContext]));
-      return summary;
+      const [first] = failed;
+      if (first === undefined) return summary;
+      const { violation, context } = first;
+      const plan = makePlan(scenario, violation.seed);
+      throw this.#failure(violation, context, await this.#smaller(plan, scenario.replicas, violation));
     } finally {
       await workers.close();
     }
@@ -151,9 +155,41 @@ export class SimulatedTest {
     return summary;
   }
 
-  #failure(violation: CampaignViolation, context: ViolationContext): Error {
+  async #violated(plan: Plan, replicas: readonly number[], result: SeedResult): Promise<Error> {
+    const { seed, violation: found } = result;
+    if (found === null) throw new Error('simTest: no violation');
+    const violation = { seed, ...found };
+    const bundle = this.#writeBundle(plan, violation, '');
+    const { scenario } = plan;
+    const context = { scenario, canary: this.#canaryInfo(), bundle, code: this.#code() };
+    return this.#failure(violation, context, await this.#smaller(plan, replicas, violation));
+  }
+
+  #failure(violation: CampaignViolation, context: ViolationContext, smaller: string | null): Error {
     const here = this.#options.plan === undefined ? `VOPR_SEED=${violation.seed} runs this seed alone` : null;
-    return violationFailure(violation, context, here, this.#site);
+    return violationFailure(violation, context, { here, smaller }, this.#site);
+  }
+
+  /** The story of the smallest plan that was found, and how to replay it; null: nobody asked. */
+  async #smaller(
+    plan: Plan,
+    replicas: readonly number[],
+    violation: CampaignViolation,
+  ): Promise<string | null> {
+    const { minimizeSeconds: seconds = 0 } = this.#options;
+    if (seconds <= 0 || this.#isOwnChecker(violation)) return null;
+    const canary = this.#canary;
+    const letGo = (): Promise<void> => this.#letGo();
+    const found = await minimised({ plan, violation, canary, replicas, seconds, places, letGo });
+    if (found === null) return null;
+    const bundle = this.#writeBundle(found.plan, violation, '.min');
+    const replay = bundle === null ? '' : `\n\n  replay  ${bundleCommand(bundle, this.#code())}`;
+    return `${found.story.trimEnd()}${replay}`;
+  }
+
+  /** `vopr` has no such checker: it could not replay what one of the test's own has found. */
+  #isOwnChecker({ invariant }: CampaignViolation): boolean {
+    return this.#options.checkers?.some(({ id }) => id === invariant) === true;
   }
 
   #canaryInfo(): CanaryInfo | null {
@@ -165,14 +201,15 @@ export class SimulatedTest {
     return { ...codeVersion(), ...(module === null ? {} : moduleAsTyped(module)) };
   }
 
-  /** None for what a checker of this test alone has found: `vopr` has no such checker. */
-  #writeBundle(plan: Plan, { invariant, seed }: CampaignViolation, code: BundleCode): string | null {
-    const { bundleDir = BUNDLE_DIRECTORY, checkers = [] } = this.#options;
+  /** `kind`: what comes before `.kmb` in its name. */
+  #writeBundle(plan: Plan, violation: CampaignViolation, kind: string): string | null {
+    const { bundleDir = BUNDLE_DIRECTORY } = this.#options;
     const canary = this.#canary?.name ?? null;
-    if (bundleDir === null || checkers.some(({ id }) => id === invariant)) return null;
-    const { bundle } = recordBundle(places, { plan, canary, limits: NO_LIMITS, code });
+    if (bundleDir === null || this.#isOwnChecker(violation)) return null;
+    const { bundle } = recordBundle(places, { plan, canary, limits: NO_LIMITS, code: this.#code() });
     if (bundle === null) throw new Error(`seed ${plan.seed} of ${plan.scenario} did not fail a second time`);
-    const name = bundleFileName(plan.scenario, Number.isSafeInteger(seed) ? seed : 0, canary, invariant);
-    return writeBundle(bundleDir, name, encodeBundle(bundle));
+    const seed = Number.isSafeInteger(violation.seed) ? violation.seed : 0;
+    const name = bundleFileName(plan.scenario, seed, canary, violation.invariant);
+    return writeBundle(bundleDir, name.replace(/\.kmb$/, `${kind}.kmb`), encodeBundle(bundle));
   }
 }

@@ -42,15 +42,19 @@ export class SimulationFailure extends Error {
   }
 }
 
-/** `here`: how to run it again in this test; null: it is the only run. */
+/**
+ * `here`: how to run it again in this test; null: it is the only run. `smaller`: the story of the run
+ * made smaller; null: it was not.
+ */
 export function violationFailure(
   violation: CampaignViolation,
   context: ViolationContext,
-  here: string | null,
+  { here, smaller }: { readonly here: string | null; readonly smaller: string | null },
   site: string,
 ): SimulationFailure {
   const story = violationText(violation, context).trim();
-  const message = here === null ? story : `${story}\n  here    ${here}`;
+  const again = here === null ? story : `${story}\n  here    ${here}`;
+  const message = smaller === null ? again : `${again}\n\n${smaller}`;
   const { scenario, bundle } = context;
   const { seed } = violation;
   return new SimulationFailure(message, { scenario, seed, violation, unmet: [], bundle }, site);

@@ -11,12 +11,10 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { encodeBundle, type Bundle } from '../../bundles/format.ts';
 import { type CanaryId } from '../../core/canary.ts';
 import { type Plan } from '../../sim/plan.ts';
-import { Recorder } from '../../sim/recorder.ts';
 import { decisionsOf } from '../../sim/search/minimize/decisions_of.ts';
 import { type Best } from '../../sim/search/minimize/facts.ts';
 import { Judge } from '../../sim/search/minimize/judge.ts';
 import { Minimizer } from '../../sim/search/minimize/minimizer.ts';
-import { presentClients } from '../../sim/search/minimize/plan_edits.ts';
 import { spokenOptions } from '../../sim/search/minimize/spoken.ts';
 import { recordBundle } from '../../sim/search/record_bundle.ts';
 import { replayBundle } from '../../sim/search/replay_bundle.ts';
@@ -29,7 +27,6 @@ import { grouped, parseSeconds, short, wholeNumber } from '../numbers.ts';
 import { subcommand } from '../program.ts';
 import { minimizeJson, minimizeText, type EndedBy, type MinimizeReport } from '../render/minimize.ts';
 import { ProgressLine } from '../render/progress_line.ts';
-import { storyText } from '../render/story_text.ts';
 import { testText } from '../render/test_text.ts';
 import { EXIT, UsageError, type ExitStatus } from '../usage_error.ts';
 import { codeVersion } from '../version.ts';
@@ -39,6 +36,7 @@ import { JudgeThreads } from './judge_threads.ts';
 import { addFormatOption, type ListOptions } from './list.ts';
 import { ownSystemUrl } from './own_system.ts';
 import { REPLAY_STATUS, bundleName } from './repro.ts';
+import { storyOf } from './story_of.ts';
 
 const IMPORT_DEFAULT = 'kimberlite/testing';
 
@@ -279,23 +277,9 @@ function systemFrom(output: string): string | null {
 }
 
 function emitStory({ best, first, bundle }: Emitting, output: string, canary: CanaryId): string {
-  const { plan, facts } = best;
-  const world = places.start({ plan, canary, limits: NO_LIMITS });
-  const recorder = new Recorder();
-  world.observer = recorder;
-  while (world.step());
   const planted = bundle.canary === null ? '' : `, canary ${bundle.canary}`;
-  const text = storyText({
-    title: `${bundle.scenario}, seed ${first.plan.seed}${planted}, minimised.`,
-    invariant: facts.violation.invariant,
-    message: facts.violation.message,
-    event: facts.violation.event,
-    virtualMicros: facts.violation.virtualMicros,
-    replicas: plan.replicaCount,
-    clients: presentClients(plan).length,
-    options: spokenOptions(best),
-    entries: recorder.entries(),
-  });
+  const title = `${bundle.scenario}, seed ${first.plan.seed}${planted}, minimised.`;
+  const text = storyOf(best, canary, title, places);
   return writeText(`${output.replace(/\.kmb$/, '')}.story.txt`, text);
 }
 

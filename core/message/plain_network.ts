@@ -4,9 +4,12 @@
  *     0  header  256  command: 128 + position of the object's kind; replica: the sender's node
  *   256  body         the object as JSON in UTF-8
  *
- * Both are under the header's checksums, so damage on the way is loss to the receiver. What the
- * simulator decides about a message (loss, delay, ...) hangs on who sends what to whom and for the
- * how manieth time; "what" is the body, through its checksum at `op`.
+ * Both are under the header's checksums, so damage on the way is loss to the receiver.
+ *
+ * What the simulator decides about a message (loss, delay, ...) hangs on who sends which kind to
+ * whom, about what, and for the how manieth time. About what: of a caller's messages and of the
+ * answers to them, which of its operations (`request`), so that other operations can be left out and
+ * the decision stays; of others the body, through its checksum (`op`).
  *
  * Convenient before fast: an object is written out and parsed for each message, about 3 us.
  */
@@ -14,7 +17,16 @@ import { assert } from '../assert.ts';
 import { bodyValid, headerValid, seal, sealHeader } from '../checksum.ts';
 import { HEADER_SIZE, PROTOCOL_VERSION, type ClusterConfig } from '../constants.ts';
 import { TO_CLIENT, type Network } from '../ports.ts';
-import { AT, OWN_COMMAND_MIN, bodyOf, commandOf, replicaOf, setSize } from './header.ts';
+import {
+  AT,
+  OWN_COMMAND_MIN,
+  bodyOf,
+  commandOf,
+  replicaOf,
+  requestOf,
+  setRequest,
+  setSize,
+} from './header.ts';
 import { type Message, type MessagePool } from './pool.ts';
 import { copyWords, zeroWords, type Region } from './region.ts';
 
@@ -37,6 +49,8 @@ export interface NetworkPorts {
   readonly replicaCount: number;
   readonly network: Network;
   readonly pool: MessagePool;
+  /** Of a caller: the operation that it is at, counted from 1. */
+  readonly at?: { readonly operation: number };
 }
 
 /** UTF-8 takes up to three bytes for a unit of a string. */
@@ -48,6 +62,8 @@ export class PlainNetwork<M extends PlainMessage> {
   private readonly ports: NetworkPorts;
   private readonly node: number;
   private readonly kinds: readonly M['kind'][];
+  /** By node: the operation that it was at when last heard. */
+  private readonly heard: number[] = [];
 
   /** `node`: the owner's number, as in `Letter.from`. `kinds`: all there are, in the order of their codes. */
   constructor(ports: NetworkPorts, node: number, kinds: readonly M['kind'][]) {
@@ -59,7 +75,7 @@ export class PlainNetwork<M extends PlainMessage> {
 
   /** Best effort. `to` is a node other than the owner; from a client, a replica. */
   send(to: number, message: M): void {
-    const { config, cluster, network, pool, replicaCount } = this.ports;
+    const { config, cluster, network, pool, replicaCount, at } = this.ports;
     const kind = this.kinds.indexOf(message.kind);
     assert(kind >= 0, 'plain network: a kind that was not declared');
     const text = JSON.stringify(message);
@@ -75,9 +91,13 @@ export class PlainNetwork<M extends PlainMessage> {
     out.fields.setUint8(AT.replica, this.node);
     const toClient = to >= replicaCount;
     if (toClient) out.words[AT.client >> 2] = to - replicaCount + 1;
+    const operation = at?.operation ?? this.heard[to] ?? 0;
+    setRequest(out, operation);
     seal(config.checksumAlgorithm, out);
-    out.words[AT.op >> 2] = out.words[AT.checksumBody >> 2] as number;
-    sealHeader(config.checksumAlgorithm, out, 0);
+    if (operation === 0) {
+      out.words[AT.op >> 2] = out.words[AT.checksumBody >> 2] as number;
+      sealHeader(config.checksumAlgorithm, out, 0);
+    }
     network.send(toClient ? TO_CLIENT : to, out);
     out.unref();
   }
@@ -93,6 +113,8 @@ export class PlainNetwork<M extends PlainMessage> {
     if (!headerValid(checksumAlgorithm, message) || !bodyValid(checksumAlgorithm, message)) return null;
     const kind = this.kinds[commandOf(message) - OWN_COMMAND_MIN];
     if (kind === undefined) return null;
-    return { from: replicaOf(message), message: JSON.parse(decoder.decode(bodyOf(message))) as M };
+    const from = replicaOf(message);
+    this.heard[from] = requestOf(message);
+    return { from, message: JSON.parse(decoder.decode(bodyOf(message))) as M };
   }
 }

@@ -48,21 +48,21 @@ export const system = defineSystem<Operation, Answer>({
       repliesMin: 40,
       network: {
         ...NETWORK,
-        lossPpm: [0, percent(10)],
+        lossPpm: [percent(5), percent(30)],
         duplicationPpm: percent(2),
         corruptionPpm: percent(1),
       },
       storage: { ...STORAGE, lostPpm: percent(100) },
       faults: {
         partitions: {
-          count: [3, 6],
+          count: [2, 5],
           lastsMicros: [100 * MILLISECOND, 1 * SECOND],
           shapes: ['uniform_size'],
           symmetry: 'coin',
           clientsToo: true,
         },
-        crashes: { count: [1, 6], targets: ['any'], downMicros: [10 * MILLISECOND, 1 * SECOND] },
-        pauses: { count: [0, 3], targets: ['any'], lastsMicros: [100 * MILLISECOND, 1 * SECOND] },
+        crashes: { count: [1, 3], targets: ['any'], downMicros: [10 * MILLISECOND, 1 * SECOND] },
+        pauses: { count: [0, 2], targets: ['any'], lastsMicros: [100 * MILLISECOND, 1 * SECOND] },
       },
       gates: [
         { counter: 'client.replies', min: 40 },

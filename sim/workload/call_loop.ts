@@ -30,6 +30,8 @@ export class CallLoop<Operation extends PlainData, Answer extends PlainData> imp
   /** Of the next operation. */
   private index = 0;
   private open = false;
+  /** For the caller's messages: `index` of the open or last operation, from 1. */
+  private readonly at = { operation: 0 };
 
   constructor(options: ClientOptions, factory: CallerFactory<Operation, Answer>) {
     const { plan, client, clock, network, pool, cluster } = options;
@@ -46,6 +48,7 @@ export class CallLoop<Operation extends PlainData, Answer extends PlainData> imp
       clock,
       network,
       pool,
+      at: this.at,
       rng: processRng(plan.seedWords, node, 0),
       answer: (answer) => this.answered(answer),
       abandon: () => this.abandoned(),
@@ -71,6 +74,7 @@ export class CallLoop<Operation extends PlainData, Answer extends PlainData> imp
     }
     const operation = this.factory.operation(new Draw(decisions, client, this.index));
     this.index++;
+    this.at.operation = this.index;
     this.open = true;
     host.clientInvoked(client, operation);
     this.caller.call(operation);

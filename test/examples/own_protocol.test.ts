@@ -1,6 +1,7 @@
 /**
  * docs/own_systems.md: each command is run, one after another, in a folder that looks like a clone,
- * and prints what stands there, but for numbers. `REWRITE=1` writes the real outputs into the page.
+ * and prints what stands there, but for numbers. `REWRITE=1` writes the real outputs into the page,
+ * and the emitted test into examples/.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -12,6 +13,7 @@ import { PROJECT_ROOT } from '../source_scanner.ts';
 import { shapeOf, stepsOf, withOutputs } from '../support/console_blocks.ts';
 
 const PAGE = join(PROJECT_ROOT, 'docs', 'own_systems.md');
+const EMITTED = join(PROJECT_ROOT, 'examples', 'own_protocol', 'answered_unstored.test.ts');
 const REWRITE = process.env['REWRITE'] === '1';
 const folder = mkdtempSync(join(tmpdir(), 'own-protocol-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -44,5 +46,11 @@ suite('docs/own_systems.md', () => {
       assert.deepEqual(real.map(shapeOf), output.map(shapeOf), `${command}\n${real.join('\n')}`);
     }
     if (REWRITE) writeFileSync(PAGE, withOutputs(markdown, outputs));
+    // The test that was emitted here is the one that stands in examples/, but for where it stands.
+    const emitted = readFileSync(join(folder, '.vopr', 'small.test.ts'), 'utf8')
+      .replace("'../cli/testing.ts'", "'../../cli/testing.ts'")
+      .replace("'../examples/own_protocol/system.ts'", "'./system.ts'");
+    if (REWRITE) writeFileSync(EMITTED, emitted);
+    assert.equal(emitted, readFileSync(EMITTED, 'utf8'));
   });
 });

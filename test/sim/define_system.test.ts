@@ -98,28 +98,33 @@ suite('the register, simulated', () => {
       return recorder.entries().filter(({ what, node }) => what === 'request' && node === plan.replicaCount)
         .map(({ text }) => text);
     };
-    const plan = planFor(register, 9);
+    const plan = planFor(register, 9, 1);
     const all = asked(plan);
     const without = asked({ ...plan, workload: { ...plan.workload, omitted: [3, OMITTED_STRIDE + 1] } });
     assert.deepEqual(without.slice(0, 3), all.slice(0, 3));
-    assert.deepEqual(without.slice(3, 10), all.slice(4, 11));
+    // How many there are depends on how long each took.
+    const count = Math.min(without.length - 3, all.length - 4);
+    assert.ok(count > 5, String(count));
+    assert.deepEqual(without.slice(3, 3 + count), all.slice(4, 4 + count));
   });
 
   test('its bundle names system and messages, and replays exactly', () => {
-    const plan = planFor(register, 17, 1);
     const code = { version: '0', commit: 'unknown', node: 'v24' };
-    const request = { plan, canary: 'confirmed-unsynced', limits: NO_LIMITS, code };
-    const { bundle } = recordBundle(places, request);
+    const canary = 'confirmed-unsynced';
+    let seed = 1;
+    while (runToEnd(start(planFor(register, seed, 1), canary)).violation === null) seed++;
+    const plan = planFor(register, seed, 1);
+    const { bundle } = recordBundle(places, { plan, canary, limits: NO_LIMITS, code });
     assert.ok(bundle !== null && bundle.decisions !== null);
     assert.equal((bundle.plan as unknown as Plan).system, 'register');
-    const replay = replayAgainst(start(plan, 'confirmed-unsynced'), bundle.digests, 5);
+    const replay = replayAgainst(start(plan, canary), bundle.digests, 5);
     assert.equal(replay.departure, null);
     assert.equal(replay.result.violation?.message, bundle.failure.message);
     assert.match(replay.lastEvents.join('\n'), /deliver [RC]\d -> [RC]\d (ask|tell|store|stored) /);
     const { names } = bundle.decisions;
     const decisions = [...readDecisions(bundle.decisions)];
     const told = decisions.map((decision) => decisionText(decision, names)).join('\n');
-    assert.match(told, /delay \d+ of R\d -> C\d tell #[0-9a-f]{8}\n/);
+    assert.match(told, /delay \d+ of R\d -> C\d tell of operation \d+\n/);
     assert.match(told, /operation \d+ of C1 operation 0, choice 0/);
   });
 
@@ -130,7 +135,7 @@ suite('the register, simulated', () => {
     while (world.events < 200) world.step();
     const texts = recorder.entries().map(({ text }) => text).join('\n');
     assert.match(texts, /store round=\d+ version=\[\d+ \d \d+\] to R1/);
-    assert.match(texts, /^kind=write value=\d+$/m);
+    assert.match(texts, /^write value=\d+$/m);
     const tree = JSON.stringify(stateTree(world));
     assert.match(tree, /"version":\{"0":\d+,"1":\d+,"2":\d+\}/);
     assert.match(tree, /"heard":/);

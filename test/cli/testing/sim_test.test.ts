@@ -137,6 +137,21 @@ suite('simTest', () => {
     await assert.rejects(simTest({ system: homeless, jobs: 2 }), /threads cannot load system "register"/);
   });
 
+  test('what fails is made smaller when the test asks for it', async () => {
+    const bundleDir = join(directory, 'small');
+    const options = { system, scenario: 'rough_sea', canary: 'answered-unstored', seeds: 100, bundleDir };
+    const { message, violation } = await failureOf(simTest({ ...options, minimizeSeconds: 20 }));
+    const sizes = /\nMinimised: (\d+) decisions became (\d+), \d+ events became (\d+)\.\n/.exec(message);
+    assert.ok(sizes !== null, message);
+    const [before, after, events] = sizes.slice(1).map(Number) as [number, number, number];
+    assert.ok(after * 5 < before, `${after} of ${before}`);
+    assert.match(message, new RegExp(`event ${events}: linearizable does not hold\\.`));
+    const path = /vopr repro (\S+\.min\.kmb) --system/.exec(message)?.[1];
+    assert.ok(path !== undefined, message);
+    const { failure, events: replayed } = decodeBundle(readFileSync(path));
+    assert.deepEqual([failure.invariant, replayed], [violation?.invariant, events]);
+  });
+
   test('VOPR_CANARY plants a bug in a test that knows of none', async () => {
     const run = simTest({ plan: planOf({ seed: 3, operations: 5 }), bundleDir: null });
     await run();
