@@ -36,14 +36,15 @@ export interface FailureStory {
 }
 
 /** Throws UsageError when the bundle cannot be opened. */
-export function tellFailure({ bundle, scenario, seed, canary }: StoryRequest): FailureStory {
+export function tellFailure(request: StoryRequest, rowsMax = STORY_ROWS_MAX): FailureStory {
+  const { bundle, scenario, seed, canary } = request;
   const source = canary === null ? { seed } : { seed, canary };
   const run = bundle === null ? openRun(scenario, source) : openRun(bundle, {});
   const { world } = run;
   let rows: LogRow[] = [];
   let leftOut = 0;
   const keepNewest = (): void => {
-    const excess = rows.length - STORY_ROWS_MAX;
+    const excess = rows.length - rowsMax;
     if (excess <= 0) return;
     rows = rows.slice(excess);
     leftOut += excess;
@@ -53,7 +54,7 @@ export function tellFailure({ bundle, scenario, seed, canary }: StoryRequest): F
     entry(entry) {
       if (isCircumstance(entry)) circumstances.push(entry);
       rows.push({ entry, status: statusOf(world, entry.node), lanes: laneStates(world) });
-      if (rows.length >= STORY_ROWS_MAX * 2) keepNewest();
+      if (rows.length >= rowsMax * 2) keepNewest();
     },
   };
   while (world.step());

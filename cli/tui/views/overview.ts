@@ -80,7 +80,8 @@ function figures(model: CampaignModel, width: number): Line[] {
   const cells = columns === 3 ? 24 : Math.floor((width - 2) / 2);
   return Array.from({ length: rows }, (_, row) =>
     Array.from({ length: columns }, (_, column) => column * rows + row).flatMap((i) => {
-      return i < all.length ? [...padded(all[i] as Line, cells), span('  ')] : [];
+      const gap = i < rows ? [] : [span('  ')];
+      return i < all.length ? [...gap, ...padded(all[i] as Line, cells)] : [];
     }),
   );
 }
