@@ -10,12 +10,12 @@
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PROJECT_ROOT } from './source_scanner.ts';
+import { cloneFolder } from './support/clone_folder.ts';
 import { shapeOf, stepsOf, withOutputs } from './support/console_blocks.ts';
 
 const README = join(PROJECT_ROOT, 'README.md');
@@ -39,10 +39,7 @@ suite('README.md', () => {
   let clusterOutput = '';
 
   before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'kimberlite-readme-'));
-    for (const name of readdirSync(PROJECT_ROOT)) {
-      if (!name.startsWith('.')) symlinkSync(join(PROJECT_ROOT, name), join(folder, name));
-    }
+    folder = cloneFolder('readme');
   });
 
   after(async () => {
