@@ -22,6 +22,8 @@ const LIST_MAX = 1_000_000;
 const MICROS_MAX = 1e13;
 const EVENTS_MAX = 1_000_000_000;
 const PPM = 1_000_000;
+/** As `defineSystem` takes them; messages and file names repeat it. */
+const SYSTEM_NAME = /^[a-z0-9][a-z0-9_-]{0,99}$/i;
 
 /** The first thing wrong with `value` as a plan, or null: then it is one. */
 export function planProblem(value: unknown): string | null {
@@ -44,7 +46,9 @@ class PlanProblem extends Error {}
 function checkPlan(value: unknown): void {
   const plan = map(value, 'plan');
   if (plan['version'] !== 1) throw new PlanProblem(`plan: version ${String(plan['version'])}, not 1`);
-  if (plan['system'] !== undefined) text(plan, 'system', 'plan');
+  if (plan['system'] !== undefined && !SYSTEM_NAME.test(text(plan, 'system', 'plan'))) {
+    throw new PlanProblem('plan: "system" is no name of a system');
+  }
   text(plan, 'scenario', 'plan');
   text(plan, 'seed', 'plan');
   const words = list(plan, 'seedWords', 'plan');

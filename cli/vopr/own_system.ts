@@ -76,7 +76,9 @@ function isSystem(value: unknown): value is OwnSystem {
 
 /** Throws UsageError when a plan is of another system than the one in use. `shown`: what holds it. */
 export function requireSystemOf(plan: PlainData, module: string | null, shown: string): void {
-  const wanted = plan instanceof Object && 'system' in plan ? String(plan['system']) : null;
+  const named = plan instanceof Object && 'system' in plan ? plan['system'] : null;
+  // A stranger may have written it: no more of it is shown than a name has.
+  const wanted = named === null ? null : String(named).replaceAll(/[^\w-]/g, '?').slice(0, 100);
   const here = ownSystem()?.name ?? null;
   if (wanted === here) return;
   if (wanted === null) {

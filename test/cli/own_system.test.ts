@@ -1,13 +1,15 @@
 /** `--system`: every command works on a system of one's own, and none loads what nobody named. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
+import { decodeBundle, encodeBundle, type PlainData } from '../../bundles/format.ts';
 import { PROJECT_ROOT } from '../source_scanner.ts';
 import { runProgram, type Outcome } from './run_program.ts';
 
 const MODULE = 'examples/own_protocol/system.ts';
+const [REGRESSION] = readdirSync(join(PROJECT_ROOT, 'bundles', 'regression')) as [string];
 const directory = mkdtempSync(join(tmpdir(), 'own-system-'));
 after(() => rmSync(directory, { recursive: true }));
 
@@ -50,9 +52,19 @@ suite('vopr --system', () => {
     assert.ok(unnamed.stderr.includes(`written with --system ${MODULE}`), unnamed.stderr);
   });
 
+  test('what a stranger calls a system is shown without its escapes', async () => {
+    const [file] = readdirSync(join(directory, 'bundles')) as [string]; // Of the test above.
+    const bundle = decodeBundle(readFileSync(join(directory, 'bundles', file)));
+    const plan = { ...(bundle.plan as Record<string, PlainData>), system: '\u001b[31mred' };
+    const path = join(directory, 'hostile.kmb');
+    writeFileSync(path, encodeBundle({ ...bundle, plan }));
+    const outcome = await vopr('repro', path);
+    assert.equal(outcome.status, 2);
+    assert.match(outcome.stderr, /is of system "\?\?31mred", and a bundle brings no code/);
+  });
+
   test("Kimberlite's bundles are not its own", async () => {
-    const [file] = readdirSync(join(PROJECT_ROOT, 'bundles', 'regression')) as [string];
-    const outcome = await vopr('repro', join('bundles', 'regression', file), '--system', MODULE);
+    const outcome = await vopr('repro', join('bundles', 'regression', REGRESSION), '--system', MODULE);
     assert.equal(outcome.status, 2);
     assert.match(outcome.stderr, /is of Kimberlite itself, not of system "register": leave out --system/);
   });

@@ -58,6 +58,8 @@ test('plan: whatever is broken is named', () => {
   const network = good['network'] as object;
   const workload = good['workload'] as object;
   const cases: [unknown, RegExp][] = [
+    [{ ...good, system: 7 }, /"system" must be text/],
+    [{ ...good, system: '\u001b[31mred' }, /"system" is no name of a system/],
     [null, /"plan" must be a map/],
     [[], /"plan" must be a map/],
     [{}, /version undefined, not 1/],
