@@ -44,6 +44,7 @@ export function stateOfCampaign(model: CampaignModel, setup: CampaignSetup): Das
     failureCount: model.failed,
     distinctFailures: model.distinctFailures,
     canaries: setup.canary === null ? [] : [canaryRow(model, setup.canary)],
+    canariesMissing: [], // A campaign plants one: that the others are not there says nothing.
   };
 }
 

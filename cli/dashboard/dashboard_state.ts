@@ -33,6 +33,8 @@ export interface DashboardState {
   readonly distinctFailures: number;
   /** Empty when no canary was planted. */
   readonly canaries: readonly CanaryRow[];
+  /** Canaries that were not planted, of those that the code declares. */
+  readonly canariesMissing: readonly string[];
 }
 
 export interface Totals {

@@ -37,6 +37,7 @@ export function stateOfLedger(
   const rate = (amount: number): number => (seconds > 0 ? amount / seconds : 0);
   const { failures, count, distinct } = failuresOf(campaigns);
   const running = campaigns.length - ended.length;
+  const canaries = canariesOf(campaigns);
   const latest = campaigns.at(-1)?.started;
   return {
     version,
@@ -72,18 +73,19 @@ export function stateOfLedger(
     failures: failures.map(failureRow),
     failureCount: count,
     distinctFailures: distinct,
-    canaries: canariesOf(campaigns),
+    canaries,
+    canariesMissing: declared.canaries.filter((name) => !canaries.some((row) => row.name === name)),
   };
 }
 
-/** The failures of a ledger, numbered; the list is bounded, the count is not. */
+/** The failures of a ledger, numbered; of many the latest are listed, all are counted. */
 export function failuresOf(campaigns: readonly LedgerCampaign[]): {
   readonly failures: readonly Failure[];
   readonly count: number;
   readonly distinct: number;
 } {
   const failures: Failure[] = [];
-  const firstOfSignature = new Map<string, number>();
+  const firstOfBug = new Map<string, number>();
   let count = 0;
   for (const campaign of campaigns) {
     const { started } = campaign;
@@ -92,16 +94,18 @@ export function failuresOf(campaigns: readonly LedgerCampaign[]): {
     for (const failed of campaign.failures) {
       const number = ++count;
       const { seed, invariant, message, event, virtualMicros, replicas, signature, bundle } = failed;
-      const sameAs = firstOfSignature.get(signature) ?? number;
-      if (sameAs === number) firstOfSignature.set(signature, number);
-      if (failures.length === FAILURES_MAX) continue;
+      // Two planted bugs are two bugs, also when they look alike.
+      const bug = `${canary?.name ?? ''} ${signature}`;
+      const sameAs = firstOfBug.get(bug) ?? number;
+      if (sameAs === number) firstOfBug.set(bug, number);
       const violation = { invariant, message, event, virtualMicros, replicas };
       const replay = { bundle, command: replayCommand({ report, violation: { seed }, bundle }) };
       const planted = canary?.name ?? null;
       failures.push({ number, scenario, seed, canary: planted, violation, sameAs, replay, second: 0 });
+      if (failures.length >= FAILURES_MAX * 2) failures.splice(0, FAILURES_MAX);
     }
   }
-  return { failures, count, distinct: firstOfSignature.size };
+  return { failures: failures.slice(-FAILURES_MAX), count, distinct: firstOfBug.size };
 }
 
 function warningsOf({ damaged, unknown }: Ledger): string[] {

@@ -41,7 +41,7 @@ updates.addEventListener('failure', ({ data }) => {
   if (document.getElementById('failure-' + number) !== null) return;
   const place = document.getElementById('failures');
   if (place.querySelector('ol') === null) place.innerHTML = '<ol class="failures"></ol>';
-  place.querySelector('ol').insertAdjacentHTML('beforeend', item);
+  place.querySelector('ol').insertAdjacentHTML('afterbegin', item);
   document.getElementById('failure-' + number).classList.add('new');
 });
 updates.addEventListener('bye', () => { updates.close(); say('lost', 'the server has ended'); });

@@ -45,6 +45,7 @@ section[hidden] { display: none; }
   .span-7 { grid-column: span 7; } }
 h2 { margin: 0 0 6px; font-size: 15px; font-weight: 650; }
 .note, .empty, .facts { margin: 0 0 10px; color: var(--soft); font-size: 13px; }
+.scroll + .note { margin: 10px 0 0; }
 .empty { margin: 0; padding: 18px 0; text-align: center; }
 .scroll { overflow: auto; max-height: 640px; } .scroll > svg { min-width: 540px; }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }

@@ -93,9 +93,9 @@ function failures(state: DashboardState): Html {
     return empty(state.totals.taken === 0 ? 'No seed has run yet.' : 'None.');
   }
   const kinds = failureCount === 1 ? '' : `, ${grouped(distinctFailures)} distinct`;
-  const shown = failures.slice(0, FAILURES_SHOWN);
-  const first = shown.length < failureCount ? ` The first ${grouped(shown.length)} are listed.` : '';
-  return html`<p class="note">${counted(failureCount, 'failure')}${kinds}.${first}</p>
+  const shown = failures.slice(-FAILURES_SHOWN).reverse();
+  const some = shown.length < failureCount ? ` ${grouped(shown.length)} are listed.` : '';
+  return html`<p class="note">${counted(failureCount, 'failure')}${kinds}, the latest first.${some}</p>
 <ol class="failures">${shown.map(failureItem)}</ol>`;
 }
 
@@ -205,8 +205,11 @@ function gates({ coverage }: DashboardState): Html {
   )}`;
 }
 
-function canaries({ canaries }: DashboardState): Html | null {
+function canaries({ canaries, canariesMissing }: DashboardState): Html | null {
   if (canaries.length === 0) return null;
+  const missing = canariesMissing.length === 0
+    ? ''
+    : html`<p class="note">Never planted: ${listed(canariesMissing)}.</p>`;
   return html`<p class="note">Planted bugs, and whether the checker that must catch each of them did.</p>
 ${table(
     ['canary', 'to be caught by', '>seeds', '>caught by it', '>by another', '>times reached', 'so'],
@@ -218,7 +221,7 @@ ${table(
           : html`<span class="odd">never reached</span>`;
       return [name, checker, grouped(seeds), zeroDim(caught), zeroDim(caughtByOther), zeroDim(reached), so];
     }),
-  )}`;
+  )}${missing}`;
 }
 
 // --- Parts ---

@@ -46,8 +46,10 @@ export class LedgerSource implements DashboardSource {
   #failures: readonly Failure[] = [];
   #listener: (failure: FailureRow) => void = () => {};
 
+  /** `follower` has been polled. */
   constructor(follower: LedgerFollower) {
     this.#follower = follower;
+    this.#failures = failuresOf(follower.ledger.campaigns).failures;
   }
 
   state(): DashboardState {
@@ -67,13 +69,13 @@ export class LedgerSource implements DashboardSource {
     const before = this.#follower.version;
     this.#follower.poll();
     if (this.#follower.version === before) return;
-    const known = this.#failures.length;
+    const known = this.#failures.at(-1)?.number ?? 0;
     this.#failures = failuresOf(this.#follower.ledger.campaigns).failures;
-    for (const failure of this.#failures.slice(known).slice(0, TOLD_MAX)) this.#listener(failureRow(failure));
+    const fresh = this.#failures.filter(({ number }) => number > known);
+    for (const failure of fresh.slice(-TOLD_MAX)) this.#listener(failureRow(failure));
   }
 
   timeTravel(number: number): Promise<TimeTravelPage> {
-    this.#failures = failuresOf(this.#follower.ledger.campaigns).failures;
-    return this.#pages.of(this.#failures[number - 1]);
+    return this.#pages.of(this.#failures.find((failure) => failure.number === number));
   }
 }

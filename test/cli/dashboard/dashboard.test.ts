@@ -103,6 +103,7 @@ test('dashboard: a ledger is shown and followed; damage is told', async () => {
   const { body } = await ask(url, '/');
   assert.match(body, /1 damaged line left out; line 3: not a line of JSON/);
   assert.match(body, /<td class="">commit-before-quorum<\/td>/);
+  assert.match(body, /Never planted: quorum-too-small, view-change-longest-log, /);
   const scenarios = await json<{ name: string; failed: number }[]>(url, '/scenarios');
   assert.deepEqual(scenarios.map(({ name, failed }) => [name, failed]), [['baseline', 1]]);
   const page = await ask(url, '/failures/1/time-travel');

@@ -8,6 +8,7 @@ export const DECLARED: Declared = {
     { id: 'agreement', claim: 'No two replicas commit different prepares at one op' },
     { id: 'liveness', claim: 'What is asked is answered' },
   ],
+  canaries: ['deaf-primary', 'lazy-backup'],
   faultClasses: ['loss', 'crash', 'partition'],
   scenarios: [
     {
