@@ -5,7 +5,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { readDecisions, decisionText } from '../../bundles/format.ts';
-import { PlainNetwork, micros, type CallerPorts, type NodePorts } from '../../core/component.ts';
+import {
+  PlainNetwork,
+  ReplicaFatal,
+  micros,
+  type CallerPorts,
+  type NodePorts,
+} from '../../core/component.ts';
 import { CANARY } from '../../core/canary.ts';
 import { type Message } from '../../core/message/pool.ts';
 import { system as register } from '../../examples/own_protocol/system.ts';
@@ -22,6 +28,7 @@ import { NO_LIMITS, type SeedResult } from '../../sim/search/seed_result.ts';
 import { replayAgainst, runInLockStep, runToEnd } from '../../sim/search/seed_run.ts';
 import { Snapshot } from '../../sim/snapshot.ts';
 import { stateTree } from '../../sim/state_tree.ts';
+import { planOf } from '../../sim/testing/plan_of.ts';
 import { canaryIdOf, registerSystem, systemOf } from '../../sim/system_registry.ts';
 import { type World } from '../../sim/world.ts';
 import { OMITTED_STRIDE } from '../../sim/workload/operations.ts';
@@ -139,6 +146,36 @@ suite('the register, simulated', () => {
     const tree = JSON.stringify(stateTree(world));
     assert.match(tree, /"version":\{"0":\d+,"1":\d+,"2":\d+\}/);
     assert.match(tree, /"heard":/);
+  });
+});
+
+suite('processes that end by themselves', () => {
+  test('a broken disk entitles to it: the node restarts, and nothing is lost', () => {
+    const result = runToEnd(start(planOf({
+      system: register.name,
+      clients: 3,
+      operations: 20,
+      workload: { thinkMicros: [0, 50_000] },
+      faults: [
+        { kind: 'io_error', at: 50_000, node: 0, operation: 'write', down: 50_000 },
+        { kind: 'io_error', at: 250_000, node: 1, operation: 'sync', down: 50_000 },
+      ],
+    })));
+    assert.equal(result.violation, null);
+    assert.equal(result.faults['io_error.applied'], 2);
+    assert.equal(result.crashes, 2);
+    assert.ok((result.checks['linearizable'] as number) > 100);
+  });
+
+  test('without one it is a violation', () => {
+    class Tired extends Greeter {
+      override onMessage(): void {
+        throw new ReplicaFatal('storage', 'enough for today');
+      }
+    }
+    const { violation } = run(greeting(null, { createNode: (ports) => new Tired(ports) }));
+    assert.equal(violation?.invariant, 'no_panic');
+    assert.match(violation.message, /R0 stopped: ReplicaFatal: enough for today/);
   });
 });
 
