@@ -26,6 +26,7 @@ export interface RunReport {
   readonly canary: CanaryInfo | null;
   /** ISO 8601 in UTC. */
   readonly startedAt: string;
+  /** Without pauses. */
   readonly wallSeconds: number;
   readonly code: BundleCode;
   /** Seeds that should have run and did not, in words; empty when all is there. */

@@ -7,7 +7,7 @@ import { tableText } from './table.ts';
 export function statsText(path: string, stats: LedgerStats): string {
   const parts = [damageText(path, stats)];
   if (stats.first_at === null) {
-    parts.push(`no campaigns in ${path}: \`vopr run\` writes them down there\n`);
+    parts.push(noneText(path, stats));
     return parts.join('');
   }
   parts.push(
@@ -21,6 +21,12 @@ export function statsText(path: string, stats: LedgerStats): string {
     canariesText(stats),
   );
   return parts.filter((part) => part !== '').join('\n');
+}
+
+function noneText(path: string, { left_out: others }: LedgerStats): string {
+  if (others === 0) return `no campaigns in ${path}: \`vopr run\` writes them down there\n`;
+  const asked = 'was asked for (--since, --scenario, --system)';
+  return `none of the ${counted(others, 'campaign')} in ${path} ${asked}\n`;
 }
 
 function damageText(path: string, { damaged_lines: damaged, unknown_lines: unknown }: LedgerStats): string {

@@ -78,7 +78,7 @@ export function runCampaign(
   });
   const report = running.done.then((): RunReport => {
     const summary = campaign.summary();
-    const wallSeconds = performance.now() / 1000 - startSeconds;
+    const wallSeconds = performance.now() / 1000 - startSeconds - running.pausedSeconds;
     const written = summary.violations.map(({ seed }) => bundles.get(seed) ?? null);
     const interrupted = !campaign.done;
     ledger?.append(id, { kind: 'ended', interrupted, summary, bundles: written, wallSeconds });

@@ -106,6 +106,8 @@ export interface LedgerStats extends Tally {
   readonly probes: { readonly declared: number; readonly hit: number; readonly never_hit: readonly string[] };
   readonly canaries: readonly CanaryStats[];
   readonly canaries_never_run: readonly string[];
+  /** Campaigns of the ledger that were not asked for. */
+  readonly left_out: number;
   readonly damaged_lines: Ledger['damaged'];
   readonly unknown_lines: Ledger['unknown'];
 }
@@ -178,6 +180,7 @@ export function statsOf(ledger: Ledger, declared: Declared, filter: StatsFilter)
     },
     canaries,
     canaries_never_run: declared.canaries.filter((name) => !canaries.some(({ canary }) => canary === name)),
+    left_out: ledger.campaigns.length - campaigns.length,
     damaged_lines: ledger.damaged,
     unknown_lines: ledger.unknown,
   };

@@ -41,6 +41,8 @@ export interface RunningCampaign {
   resume(): void;
   /** Seeds sent to threads and not answered yet. After a pause it falls to 0 and stays there. */
   readonly inFlight: number;
+  /** Time that it has stood still so far. */
+  readonly pausedSeconds: number;
 }
 
 /** The results in order of seeds, each with its bundle if it has one. */
@@ -89,6 +91,9 @@ export class SeedWorkers {
       resume: () => feed.resume(),
       get inFlight() {
         return feed.inFlight;
+      },
+      get pausedSeconds() {
+        return feed.pausedSeconds;
       },
     };
   }
@@ -172,6 +177,11 @@ class Feed {
   stop(): void {
     this.stopAfter(-1);
     this.sendBatches();
+  }
+
+  get pausedSeconds(): number {
+    const now = this.#pausedAt === null ? 0 : (performance.now() - this.#pausedAt) / 1000;
+    return this.#pausedSeconds + now;
   }
 
   get inFlight(): number {

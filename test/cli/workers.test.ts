@@ -37,8 +37,10 @@ test('workers: paused, no seed is begun; resumed, the outcome is that of a run w
     assert.ok(taken > 0 && taken < 40, `${taken} seeds taken before the pause`);
     await sleep(300); // About as long as all 40 take.
     assert.equal(campaign.taken, taken);
+    assert.ok(running.pausedSeconds >= 0.3);
     running.resume();
     await running.done;
+    assert.ok(running.pausedSeconds < 30, 'it does not go on');
     assert.deepEqual(campaign.summary(), straight.summary());
   } finally {
     await workers.close();
