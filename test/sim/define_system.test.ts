@@ -8,9 +8,11 @@ import { readDecisions, decisionText } from '../../bundles/format.ts';
 import {
   PlainNetwork,
   ReplicaFatal,
+  SECTOR_SIZE,
   micros,
   type CallerPorts,
   type NodePorts,
+  type Storage,
 } from '../../core/component.ts';
 import { CANARY } from '../../core/canary.ts';
 import { type Message } from '../../core/message/pool.ts';
@@ -18,6 +20,7 @@ import { system as register } from '../../examples/own_protocol/system.ts';
 import { type Checker } from '../../invariants/invariant.ts';
 import { NETWORK, STORAGE } from '../../scenarios/profiles.ts';
 import { defineSystem, type OwnSystem, type SystemDefinition } from '../../sim/define_system.ts';
+import { NODE } from '../../sim/faults/schedule.ts';
 import { SectorAtlas } from '../../sim/faults/sector_atlas.ts';
 import { makePlan, type Plan } from '../../sim/plan.ts';
 import { planProblem } from '../../sim/plan_check.ts';
@@ -31,6 +34,7 @@ import { stateTree } from '../../sim/state_tree.ts';
 import { planOf } from '../../sim/testing/plan_of.ts';
 import { canaryIdOf, registerSystem, systemOf } from '../../sim/system_registry.ts';
 import { type World } from '../../sim/world.ts';
+import { Draw } from '../../sim/workload/draw.ts';
 import { OMITTED_STRIDE } from '../../sim/workload/operations.ts';
 import { Bench } from './ports/lab.ts';
 
@@ -317,6 +321,60 @@ suite('systems of one\'s own', () => {
     const { violation } = run(greeting(null, { createCaller: (ports) => new Twice(ports) }));
     assert.equal(violation?.invariant, 'no_panic');
     assert.match(violation.message, /C0 stopped: AssertionFailure: client: answers a call that is not open/);
+  });
+
+  test('it says what a new disk holds, and who is the primary that faults look for', () => {
+    class Reader extends Greeter {
+      private readonly disk: Storage;
+      private readonly tell: (first: number) => void;
+      private readonly sector: Uint8Array;
+      constructor(ports: NodePorts) {
+        super(ports);
+        this.disk = ports.storage;
+        this.tell = (first) => ports.report('disk', [first, ports.storage.size()]);
+        this.sector = ports.storage.allocate(SECTOR_SIZE);
+      }
+      override start(): void {
+        this.disk.read(SECTOR_SIZE, this.sector, 0);
+      }
+      override onStorage(): void {
+        this.tell(this.sector[0] as number);
+      }
+    }
+    const listener = new Listener();
+    const system = greeting(listener, {
+      createNode: (ports) => new Reader(ports),
+      diskSize: 3 * SECTOR_SIZE - 1,
+      format: ({ replicaIndex, write }) =>
+        write(SECTOR_SIZE, new Uint8Array(SECTOR_SIZE).fill(40 + replicaIndex)),
+      primary: (nodes) => nodes.length - 1,
+    });
+    const result = runToEnd(start(planOf({
+      system,
+      replicas: 3,
+      operations: 3,
+      faults: [{ kind: 'crash', at: 500_000, node: NODE.primary }],
+    })));
+    assert.equal(result.crashes, 1);
+    assert.deepEqual(listener.heard.filter((line) => line.startsWith('R')).sort(), [
+      'R0 disk [40,12288]', 'R1 disk [41,12288]', 'R2 disk [42,12288]', 'R2 disk [42,12288]',
+    ]);
+  });
+
+  test('choices of an operation are its own, whatever the others do', () => {
+    const { decisions } = new Bench(3);
+    const choices = (client: number, index: number): unknown[] => {
+      const draw = new Draw(decisions, client, index);
+      return [draw.below(1000), draw.between(5, 7), draw.oneOf(['a', 'b', 'c']), draw.chance(500_000)];
+    };
+    const first = choices(1, 4);
+    choices(0, 4);
+    assert.deepEqual(choices(1, 4), first);
+    const many = Array.from({ length: 100 }, (_, index) => choices(2, index));
+    assert.equal(new Set(many.map(([number]) => number)).size > 90, true);
+    assert.deepEqual(new Set(many.map(([, between]) => between)), new Set([5, 6, 7]));
+    assert.deepEqual(new Set(many.map(([, , letter]) => letter)), new Set(['a', 'b', 'c']));
+    assert.deepEqual(new Set(many.map(([, , , coin]) => coin)), new Set([true, false]));
   });
 
   test('names that are none, or stand twice, are refused', () => {
