@@ -10,11 +10,16 @@ import { App } from './app.ts';
 import { StoryTeller } from './story_teller.ts';
 
 const FRAMES_PER_SECOND = 10;
+const CLEAN_LINE = '\r\u001b[K';
 
 /** Resolves when the person at the keyboard quits; rejects when a thread, the disk or a view fails. */
 export async function runScreen(campaign: LiveCampaign, setup: CampaignSetup): Promise<void> {
   const teller = new StoryTeller();
   const quit = Promise.withResolvers<void>();
+  // What was typed while the program started has been echoed, and the alternate screen begins where the
+  // cursor is: the first frame would begin in the middle of a line.
+  process.stdin.setRawMode(true);
+  process.stdout.write(CLEAN_LINE);
   const screen = render(
     h(App, {
       model: campaign.model,
@@ -44,6 +49,7 @@ export async function runScreen(campaign: LiveCampaign, setup: CampaignSetup): P
     for (const signal of signals) process.removeListener(signal, onSignal);
     screen.unmount();
     await screen.waitUntilExit().catch(() => {}); // Its error has been thrown above.
+    process.stdin.setRawMode(false);
     await teller.close();
   }
 }

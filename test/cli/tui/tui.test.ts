@@ -123,6 +123,23 @@ test('tui: every size down to 40x12 is filled exactly, a smaller one told so', {
   });
 });
 
+test('tui: what is typed while it starts does not spoil the first frame', { skip }, async () => {
+  await inTerminal(100, 30, 'baseline', async (terminal) => {
+    const drawn = async (): Promise<boolean> => {
+      terminal.press('x', 'y', 'z');
+      return /Nothing has run yet/.test(terminal.screen());
+    };
+    while (!(await drawn()));
+    for (let i = 0; i < 20; i++) await drawn();
+    const lines = terminal.screen().trimEnd().split('\n');
+    assert.match(lines[0] ?? '', /^vopr {2}baseline +Idle$/);
+    assert.equal(lines[29], 's start  Tab next tab  q quit');
+    assert.equal(lines.length, 30);
+    terminal.press('q');
+    assert.match(await assertRestored(terminal), /^status 0$/m);
+  });
+});
+
 test('tui: a signal and a campaign that cannot go on restore the terminal too', { skip }, async () => {
   await inTerminal(80, 24, 'baseline --seeds 4000 --jobs 1 --events 1500', async (terminal) => {
     await terminal.sees(/ Idle\n/);
