@@ -3,14 +3,23 @@
  * a report goes to standard output, where only lines may meet: people's, and what the runner of
  * GitHub Actions picks out of them.
  */
-import { appendFileSync, closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { compactRenderer } from '../render/compact.ts';
 import { githubRenderer } from '../render/github.ts';
 import { htmlRenderer } from '../render/html_report.ts';
 import { humanRenderer } from '../render/human.ts';
-import { issuesRenderer } from '../render/issues.ts';
+import { issuesRenderer, type IssuesDirectory } from '../render/issues.ts';
 import { jsonRenderer } from '../render/json.ts';
 import { junitRenderer } from '../render/junit.ts';
 import { Progress } from '../render/progress.ts';
@@ -147,9 +156,14 @@ function summaryFile(path: string | undefined): (markdown: string) => void {
   return (markdown) => orExplain(path, () => appendFileSync(path, markdown));
 }
 
-function intoDirectory(directory: string): (name: string, text: string) => void {
+function intoDirectory(directory: string): IssuesDirectory {
   orExplain(directory, () => mkdirSync(directory, { recursive: true }));
-  return (name, text) => orExplain(directory, () => writeFileSync(join(directory, name), text));
+  return {
+    writeFile: (name, text) => orExplain(directory, () => writeFileSync(join(directory, name), text)),
+    copyFile: (name, path) => {
+      if (existsSync(path)) orExplain(directory, () => copyFileSync(path, join(directory, name)));
+    },
+  };
 }
 
 function orExplain<T>(path: string, run: () => T): T {

@@ -106,6 +106,7 @@ suite('a campaign', () => {
     assert.equal(merged.status, 1, merged.stderr);
     assert.match(merged.stdout, /\nbaseline +5 seeds from \d+: 5 violated; /);
     assert.match(merged.stdout, /\n\[vopr [0-9a-f]{8}\] acked_durability violated: .* and 4 more seeds\n\n/);
+    assert.match(merged.stdout, /\nbaseline, seed \d+, canary ack-before-sync, minimised\.\n/);
     const out = join(results, environmentOf(SHARDS)['CAMPAIGN'] as string);
     const made = readdirSync(out);
     for (const name of ['junit.xml', 'report.html', 'result.json']) assert.ok(made.includes(name), name);

@@ -165,6 +165,11 @@ suite('a night', () => {
     const bundle = /vopr repro (\S+)/.exec(merged.stdout)?.[1] ?? '';
     assert.ok(existsSync(at(bundle)), 'the bundle that the report names is among what was downloaded');
 
+    const explained = await step(shellOf('report', 'Explain what failed'));
+    assert.equal(explained.status, 0, explained.stderr);
+    const small = readdirSync(at('report')).filter((name) => /^[0-9a-f]{8}\./.test(name));
+    assert.deepEqual(small.map((name) => name.slice(9)).sort(), ['html', 'kmb', 'story.txt', 'test.ts']);
+
     assert.equal((await step(shellOf('report', 'Add to the ledger'))).status, 0);
     const { campaigns, damaged } = readLedger(at('ledger.jsonl'));
     assert.deepEqual(damaged, []);
@@ -182,7 +187,9 @@ suite('a night', () => {
     for (const body of bodies) {
       assert.match(body, /^```\nR\d acknowledged op/);
       assert.match(body, /\nnpm run -s vopr -- run baseline --seed \d+ --canary ack-before-sync\n/);
-      assert.match(body, /\nBundles and reports: https:\/\/example.com\/owner\/name\/actions\/runs\/4711\n$/);
+      assert.match(body, /\nBundles and reports: https:\/\/example.com\/owner\/name\/actions\/runs\/4711\n/);
+      assert.match(body, /\n~~~~\nbaseline, seed \d+, canary ack-before-sync, minimised\.\n/);
+      assert.match(body, /import \{ planOf, simTest \} from 'kimberlite\/testing';[^]*\n~~~~\n$/);
     }
   });
 

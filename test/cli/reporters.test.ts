@@ -172,9 +172,14 @@ test('markdown: a row a scenario, a section a signature, shell blocks to paste',
 test('issues: a file a signature, the title first', () => {
   const files = new Map<string, string>();
   const reports = [REPORT, HOSTILE_REPORT, withViolations('message_loss', [4, 'agreement', 8])];
-  issuesRenderer((name, text) => files.set(name, text)).ended(reports);
+  const copied: string[][] = [];
+  issuesRenderer({
+    writeFile: (name, text) => files.set(name, text),
+    copyFile: (name, path) => copied.push([name, path]),
+  }).ended(reports);
   const ids = distinctFailures(reports).map(({ id }) => id);
   assert.deepEqual([...files.keys()], ids.map((id) => `${id}.md`));
+  assert.deepEqual(copied, [[`${ids[0]}.kmb`, 'b/4.kmb']], 'the other has no bundle');
   const [title, blank, ...body] = (files.get(`${ids[0]}.md`) ?? '').split('\n');
   assert.equal(title, `[vopr ${ids[0]}] agreement violated: message_loss, seed 4 and 1 more seed`);
   assert.equal(blank, '');
@@ -268,8 +273,10 @@ test('vopr run: one run makes all reports, and says on stdout what it says witho
   assert.deepEqual([junit.attributes['tests'], junit.attributes['failures']], ['5', '3']);
   assert.match(readFileSync(out('r.html'), 'utf8'), /acked_durability/);
   assert.match(readFileSync(summary, 'utf8'), /^earlier\n## vopr: violated\n/);
-  const [issue, ...more] = readdirSync(out('issues'));
-  assert.deepEqual([issue, more], [`${signatureId('acked_durability')}.md`, []]);
+  const id = signatureId('acked_durability');
+  const [bundle, issue, ...more] = readdirSync(out('issues')).sort();
+  assert.deepEqual([bundle, issue, more], [`${id}.kmb`, `${id}.md`, []]);
+  assert.equal((await runProgram('vopr', ['repro', '-q', join(out('issues'), `${id}.kmb`)])).status, 1);
   assert.ok(!existsSync(join(DIRECTORY, '.vopr', 'ledger.jsonl')));
 
   const text = readFileSync(join(out('issues'), issue as string), 'utf8');
