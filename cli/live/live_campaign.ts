@@ -104,7 +104,7 @@ export class LiveCampaign {
     this.#workers ??= new SeedWorkers(request.jobs);
     let why: 'all seeds' | 'violation' | 'stopped' = 'all seeds';
     for (const scenario of scenarios) {
-      await this.#unpaused.promise;
+      while (this.model.state.name === 'Paused' && !this.#stopping) await this.#unpaused.promise;
       if (this.#stopping) why = 'stopped';
       if (why !== 'all seeds') break;
       const report = await this.#runScenario(this.#workers, scenario, seeds);

@@ -30,7 +30,7 @@ async function until(holds: () => Promise<boolean>, seconds = 20): Promise<void>
 }
 
 test('dashboard: in Chromium, live, light and dark, and into a failure', { skip: NO_CHROMIUM }, async () => {
-  const args = ['--canary', 'quorum-too-small', '--seeds', '200', '--keep-going', '--jobs', '1'];
+  const args = ['--canary', 'quorum-too-small', '--seeds', '5000', '--keep-going', '--jobs', '1'];
   const program = new DashboardProgram(DIRECTORY, ...args, '--port', '0');
   const browser = await launchChromium();
   try {
@@ -65,7 +65,7 @@ test('dashboard: in Chromium, live, light and dark, and into a failure', { skip:
     }
     const [opened] = await Promise.all([
       page.waitForEvent('popup'),
-      page.click('#failure-1 a'),
+      page.click('#failures li:first-child a'),
     ]);
     const complained = complaints(opened);
     await opened.waitForSelector('#app *', { timeout: 30_000 });
