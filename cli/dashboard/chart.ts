@@ -9,6 +9,8 @@ const LEFT = 56;
 const TOP = 12;
 const BOTTOM = 24;
 const BAR_MAX = 40;
+/** Room for both ends' labels below few bars. */
+const LABELS_MIN = 240;
 
 export function chart(series: Series, label: string): Html {
   const { points } = series;
@@ -34,11 +36,12 @@ export function chart(series: Series, label: string): Html {
   const lines = [0, top / 2, top].map((value) => html`<g class="grid">
 <line x1="${LEFT}" x2="${WIDTH}" y1="${fixed(y(value))}" y2="${fixed(y(value))}"/>
 <text x="${LEFT - 8}" y="${fixed(y(value) + 4)}" text-anchor="end">${short(value)}</text></g>`);
-  const end = LEFT + points.length * step;
+  const end = Math.max(LEFT + LABELS_MIN, LEFT + points.length * step);
+  const last = points.length < 2 || series.last === series.first ? '' : series.last;
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}">
 ${lines}${bars}
 <text x="${LEFT}" y="${HEIGHT - 4}">${series.first}</text>
-<text x="${fixed(Math.max(LEFT + 120, end))}" y="${HEIGHT - 4}" text-anchor="end">${series.last}</text>
+<text x="${fixed(end)}" y="${HEIGHT - 4}" text-anchor="end">${last}</text>
 </svg>`;
 }
 
