@@ -1,7 +1,7 @@
 /** What the page shows of a ledger: all its campaigns together, in the order in which they began. */
 import { gateInWords } from '../../sim/gate.ts';
 import { shardOf } from '../../sim/search/campaign.ts';
-import { FAILURES_MAX, type Failure } from '../live/campaign_model.ts';
+import { FAILURES_MAX, noProgress, type Failure, type ScenarioProgress } from '../live/campaign_model.ts';
 import { CoverageTally } from '../live/coverage_tally.ts';
 import { type Declared } from '../live/declared.ts';
 import { counted, grouped, short } from '../numbers.ts';
@@ -140,10 +140,10 @@ function minuteOf(campaign: LedgerCampaign | undefined): string {
 }
 
 function scenariosOf(campaigns: readonly LedgerCampaign[]): ScenarioRow[] {
-  const rows = new Map<string, { -readonly [K in keyof ScenarioRow]: ScenarioRow[K] }>();
+  const rows = new Map<string, ScenarioProgress>();
   for (const { started, failures, ended } of campaigns) {
     const name = started.scenario;
-    const row = rows.get(name) ?? { ...NOTHING, name };
+    const row = rows.get(name) ?? noProgress(name);
     rows.set(name, row);
     const { seeds, shard } = started;
     row.planned += shardOf(seeds.first, seeds.count, shard.index, shard.shards).count;
@@ -159,18 +159,6 @@ function scenariosOf(campaigns: readonly LedgerCampaign[]): ScenarioRow[] {
   }
   return [...rows.values()];
 }
-
-const NOTHING: ScenarioRow = {
-  name: '',
-  planned: 0,
-  taken: 0,
-  passed: 0,
-  failed: 0,
-  vacuous: 0,
-  events: 0,
-  virtualMicros: 0,
-  running: false,
-};
 
 function tallyOf(ended: readonly LedgerCampaign[], declared: Declared): CoverageTally {
   const tally = new CoverageTally(declared);

@@ -66,6 +66,21 @@ export interface ScenarioProgress {
   running: boolean;
 }
 
+/** Of a scenario that has not begun. */
+export function noProgress(name: string): ScenarioProgress {
+  return {
+    name,
+    planned: 0,
+    taken: 0,
+    passed: 0,
+    failed: 0,
+    vacuous: 0,
+    events: 0,
+    virtualMicros: 0,
+    running: false,
+  };
+}
+
 export interface SeedOutcome {
   readonly scenario: string;
   readonly seed: number;
@@ -318,17 +333,7 @@ export class CampaignModel {
   private scenario(name: string): ScenarioProgress {
     const known = this.scenarios.find((scenario) => scenario.name === name);
     if (known !== undefined) return known;
-    const scenario: ScenarioProgress = {
-      name,
-      planned: 0,
-      taken: 0,
-      passed: 0,
-      failed: 0,
-      vacuous: 0,
-      events: 0,
-      virtualMicros: 0,
-      running: false,
-    };
+    const scenario = noProgress(name);
     this.scenarios.push(scenario);
     return scenario;
   }

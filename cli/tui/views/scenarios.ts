@@ -1,5 +1,5 @@
 /** Progress of each scenario. */
-import { type CampaignModel, type ScenarioProgress } from '../../live/campaign_model.ts';
+import { noProgress, type CampaignModel, type ScenarioProgress } from '../../live/campaign_model.ts';
 import { duration, grouped, short } from '../../numbers.ts';
 import { bar, fit, line, span, table, type Line, type Span } from '../lines.ts';
 
@@ -10,22 +10,10 @@ export function scenarios(model: CampaignModel, waiting: readonly string[], widt
   const unknown = waiting.filter((name) => !known.has(name));
   const rows = [
     ...model.scenarios,
-    ...unknown.map((name): ScenarioProgress => ({ ...NOTHING, name })),
+    ...unknown.map(noProgress),
   ];
   return width >= WIDE ? wide(rows, width) : rows.flatMap((row) => narrow(row, width));
 }
-
-const NOTHING: ScenarioProgress = {
-  name: '',
-  planned: 0,
-  taken: 0,
-  passed: 0,
-  failed: 0,
-  vacuous: 0,
-  events: 0,
-  virtualMicros: 0,
-  running: false,
-};
 
 function wide(rows: readonly ScenarioProgress[], width: number): Line[] {
   const title = ['', 'scenario', 'seeds', 'passed', 'failed', 'vacuous', 'events', 'virtual'];
