@@ -497,9 +497,9 @@ export class World
     this.queue.push(this.time.now + delay, EVENT.crash, node, down, 0, 0);
   }
 
-  /** The faults are over. */
-  get healed(): boolean {
-    return this.healedAt !== NONE;
+  /** When the faults were over; null: they are not. */
+  get healedMicros(): number | null {
+    return this.healedAt === NONE ? null : this.healedAt;
   }
 
   /** Of each fault of the plan the node that it was aimed at; -1: it has not been due. */
@@ -567,6 +567,7 @@ export class World
   }
 
   clientInvoked(client: number, operation: PlainData): void {
+    this.calls[client] = (this.calls[client] as number) + 1;
     if (this.watch.observer !== null) this.watch.invoked(this.replicaCount + client, operation);
     this.suite.invoked(client, operation);
   }

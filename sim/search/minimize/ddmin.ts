@@ -9,7 +9,7 @@
 import { assert } from '../../../core/assert.ts';
 
 /** As many lists as are built at once: enough for a machine's cores, few enough to be cheap. */
-const PROPOSED_MAX = 16;
+const PROPOSED_MAX = 8;
 
 export class Ddmin<T> {
   /** What is kept: the test holds for it. */

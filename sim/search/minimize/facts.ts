@@ -10,8 +10,8 @@ export interface Facts {
   /** Events up to the failure, the failing one included. */
   readonly events: number;
   readonly violation: SeedViolation;
-  /** The faults were over when it failed. */
-  readonly healed: boolean;
+  /** When the faults were over; null: it failed before. */
+  readonly healedMicros: number | null;
   /** Of each client, the operations that it called, those of its setup included. */
   readonly calls: readonly number[];
   /** Of each scheduled fault the node that it was aimed at; -1: it was never due. */
@@ -32,6 +32,6 @@ export interface Best {
 export type Verdict =
   | { readonly kind: 'same'; readonly facts: Facts }
   /** No failure, or another one. */
-  | { readonly kind: 'miss' }
+  | { readonly kind: 'miss'; readonly events: number }
   /** Not failed within so many events; nobody knows about later ones. */
-  | { readonly kind: 'cut'; readonly eventsMax: number };
+  | { readonly kind: 'cut'; readonly events: number };

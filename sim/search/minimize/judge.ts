@@ -40,12 +40,12 @@ export class Judge {
     const result = signature === DETERMINISM
       ? runInLockStep(world, this.start(plan, eventsMax, false, 1)) // Too rare to be interrupted.
       : runUnless(interrupt, world);
-    if (result === null) return { kind: 'cut', eventsMax: 0 };
+    if (result === null) return { kind: 'cut', events: 0 };
     const { violation, events } = result;
     if (violation === null) {
-      return eventsMax !== null && events >= eventsMax ? { kind: 'cut', eventsMax } : { kind: 'miss' };
+      return { kind: eventsMax !== null && events >= eventsMax ? 'cut' : 'miss', events };
     }
-    if (signature !== null && signatureOf(violation) !== signature) return { kind: 'miss' };
+    if (signature !== null && signatureOf(violation) !== signature) return { kind: 'miss', events };
     return { kind: 'same', facts: this.factsOf(plan, violation) };
   }
 
@@ -61,7 +61,7 @@ export class Judge {
     return {
       events: violation.event,
       violation,
-      healed: world.healed,
+      healedMicros: world.healedMicros,
       calls: [...world.calls],
       faultNodes: world.faultNodes(),
       chances: countMade(tape, isTaken),

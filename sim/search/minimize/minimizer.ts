@@ -10,6 +10,7 @@ import { hash } from 'node:crypto';
 import { assert } from '../../../core/assert.ts';
 import { type Plan } from '../../plan.ts';
 import { planProblem } from '../../plan_check.ts';
+import { decisionsOf } from './decisions_of.ts';
 import { type Best, type Facts, type Verdict } from './facts.ts';
 import { type Pass } from './pass.ts';
 import { reductionGroups, type Reduction, type ReductionGroup } from './reductions.ts';
@@ -17,12 +18,23 @@ import { reductionGroups, type Reduction, type ReductionGroup } from './reductio
 /** A plan that fails later than the best by this factor is none to go on with. */
 const EVENTS_FACTOR = 2;
 const EVENTS_SPARE = 200;
+/**
+ * A reduction that has run so many events without making the plan a hundredth smaller is left, and
+ * comes again in the next round if there is one: the plan may be smaller by then, and its events
+ * fewer. About three seconds of a core.
+ */
+export const PATIENCE_EVENTS = 250_000;
+const WORTH_WHILE = 0.99;
+/** A group of reductions comes again at once when it has made the plan a tenth smaller. */
+const WORTH_REPEATING = 0.9;
 
 export interface MinimizerOptions {
   /** A plan that fails, and what was seen when it did. */
   readonly first: Best;
   /** Sizes of the cluster that the scenario allows. */
   readonly replicas: readonly number[];
+  /** Infinity: nothing is left before it is known to be needed. Default: `PATIENCE_EVENTS`. */
+  readonly patienceEvents?: number;
 }
 
 /** Plans to be run, in order of preference: the first that fails alike is taken. */
@@ -41,6 +53,8 @@ export interface Effort {
   accepted: number;
   /** Times through all reductions, the present one included. */
   rounds: number;
+  /** Reductions of this round that were left when patience was over. */
+  left: number;
 }
 
 export class Minimizer {
@@ -51,21 +65,31 @@ export class Minimizer {
   private group = 0;
   private step = 0;
   private pass: Pass | null = null;
-  /** Something got smaller since the group began, and in this round. */
-  private groupChanged = false;
+  /** Something got smaller in this round. */
   private roundChanged = false;
+  /** How many decisions there were when the group began, and when the round did. */
+  private groupDecisions: number;
+  private roundDecisions: number;
   private finished = false;
   /** The attempt under way, and the place of each of its plans in the pass's proposal. */
   private plans: readonly Plan[] = [];
   private keys: readonly string[] = [];
   private places: readonly number[] = [];
   private eventsMax = 0;
+  private readonly patienceEvents: number;
+  /** Events run in this pass since it last was worth the while, and how many decisions there were. */
+  private fruitless = 0;
+  private decisions: number;
   /** By hash of the plan: events within which it did not fail; plans that were the best are here, too. */
   private readonly missed = new Map<string, number>();
-  readonly effort: Effort = { tries: 0, cacheHits: 0, accepted: 0, rounds: 1 };
+  readonly effort: Effort = { tries: 0, cacheHits: 0, accepted: 0, rounds: 1, left: 0 };
 
-  constructor({ first, replicas }: MinimizerOptions) {
+  constructor({ first, replicas, patienceEvents = PATIENCE_EVENTS }: MinimizerOptions) {
     this.now = first;
+    this.patienceEvents = patienceEvents;
+    this.decisions = decisionsOf(first).total;
+    this.groupDecisions = this.decisions;
+    this.roundDecisions = this.decisions;
     this.first = first.facts;
     this.groups = reductionGroups({ replicas, invariant: first.facts.violation.invariant });
   }
@@ -113,23 +137,31 @@ export class Minimizer {
     const counted = held < 0 ? plans.length : held;
     for (let i = 0; i < counted; i++) {
       const verdict = verdicts[i] as Verdict;
-      this.missed.set(keys[i] as string, verdict.kind === 'cut' ? verdict.eventsMax : Infinity);
+      this.missed.set(keys[i] as string, verdict.kind === 'cut' ? verdict.events : Infinity);
+      this.fruitless += verdict.kind === 'same' ? verdict.facts.events : verdict.events;
     }
     this.effort.tries += held < 0 ? counted : counted + 1;
     this.plans = [];
     const pass = this.pass as Pass;
     if (held < 0) {
       pass.take(-1);
+      this.losePatience();
       return;
     }
     const { facts } = verdicts[held] as Verdict & { kind: 'same' };
     this.effort.accepted++;
-    this.groupChanged = true;
     this.roundChanged = true;
     // What was left behind is not come back to: no round trips, whatever the reductions do.
     this.missed.set(keyOf(this.now.plan), Infinity);
     this.now = { plan: plans[held] as Plan, facts };
     pass.take(places[held] as number);
+    this.fruitless += facts.events;
+    const decisions = decisionsOf(this.now).total;
+    if (decisions <= this.decisions * WORTH_WHILE) {
+      this.fruitless = 0;
+      this.decisions = decisions;
+    }
+    this.losePatience();
   }
 
   /** One proposal of the present pass, or on to the next pass. */
@@ -144,28 +176,48 @@ export class Minimizer {
     }
     const proposal = this.pass?.propose(this.now) ?? [];
     if (proposal.length === 0) {
-      this.pass = null;
-      this.step++;
+      this.nextPass();
       return;
     }
     this.choose(proposal);
     if (this.plans.length === 0) this.pass?.take(-1);
   }
 
+  private losePatience(): void {
+    if (this.fruitless <= this.patienceEvents) return;
+    this.effort.left++;
+    this.nextPass();
+  }
+
+  private nextPass(): void {
+    this.pass = null;
+    this.step++;
+    this.fruitless = 0;
+    this.decisions = decisionsOf(this.now).total;
+  }
+
   private nextGroup(): void {
     const group = this.groups[this.group];
+    const { decisions } = this;
     this.step = 0;
     if (group === undefined) {
-      this.finished = !this.roundChanged;
-      this.roundChanged = false;
-      this.groupChanged = false;
-      if (this.finished) return;
-      this.effort.rounds++;
-      this.group = this.groups.findIndex(({ once }) => once !== true);
-      return;
+      this.nextRound();
+    } else if (group.once === true || decisions > this.groupDecisions * WORTH_REPEATING) {
+      this.group++;
     }
-    if (!this.groupChanged || group.once === true) this.group++;
-    this.groupChanged = false;
+    this.groupDecisions = decisions;
+  }
+
+  private nextRound(): void {
+    const worthWhile = this.decisions <= this.roundDecisions * WORTH_WHILE;
+    // Where patience was lost it would be lost again, unless there is less to do by now.
+    this.finished = !this.roundChanged || (this.effort.left > 0 && !worthWhile);
+    if (this.finished) return;
+    this.roundChanged = false;
+    this.roundDecisions = this.decisions;
+    this.effort.rounds++;
+    this.effort.left = 0;
+    this.group = this.groups.findIndex(({ once }) => once !== true);
   }
 
   /** Of what a pass proposes, the plans whose outcome is not known. */

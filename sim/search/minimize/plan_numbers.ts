@@ -72,6 +72,14 @@ export function numbersOf(plan: Plan): PlanNumber[] {
       with: (of, changed) => deepFreeze({ ...of, [field]: changed }),
     });
   }
+  if (plan.healAfterEvent !== undefined) {
+    numbers.push({
+      name: 'healAfterEvent',
+      value: plan.healAfterEvent,
+      plain: 0,
+      with: ({ healAfterEvent: _, ...of }) => deepFreeze(of),
+    });
+  }
   return numbers;
 }
 

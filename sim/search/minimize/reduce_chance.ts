@@ -67,16 +67,30 @@ export function pinnedChances({ plan }: Best): Pass | null {
   ]);
 }
 
+/** Of what came true, whole kinds first. */
 export function neededDomains({ plan }: Best): Pass | null {
-  const domains = [...new Set(plan.decisions.map(({ domain }) => domain))];
+  const chances = plan.decisions.filter(({ domain }) => !isDelay(domain));
+  const domains = [...new Set(chances.map(({ domain }) => domain))];
   if (domains.length < 2) return null;
   return new Subset(domains, (now, kept) =>
-    withDecisions(now, now.decisions.filter(({ domain }) => kept.includes(domain))));
+    withDecisions(now, now.decisions.filter(({ domain }) => isDelay(domain) || kept.includes(domain))));
 }
 
-export function neededPins({ plan }: Best): Pass | null {
-  if (plan.decisions.length === 0) return null;
-  return new Subset<PinnedDecision>(plan.decisions, withDecisions);
+export function neededChances(best: Best): Pass | null {
+  return neededOf(best, (domain) => !isDelay(domain));
+}
+
+export function neededDelays(best: Best): Pass | null {
+  return neededOf(best, isDelay);
+}
+
+function neededOf({ plan }: Best, wanted: (domain: string) => boolean): Pass | null {
+  const pins = plan.decisions.filter(({ domain }) => wanted(domain));
+  if (pins.length === 0) return null;
+  return new Subset<PinnedDecision>(pins, (now, kept) => {
+    const others = now.decisions.filter(({ domain }) => !wanted(domain));
+    return withDecisions(now, [...others, ...kept]);
+  });
 }
 
 const MESSAGE_DELAYS = ['delay', 'duplicateDelay'];

@@ -10,6 +10,7 @@ import {
   withFaults,
   withOperations,
   withPresent,
+  withWorkload,
   type OperationRef,
 } from './plan_edits.ts';
 import { renumbered } from './renumber.ts';
@@ -101,6 +102,32 @@ export function fewerOperations({ plan }: Best): Pass {
 export function neededOperations({ plan }: Best): Pass | null {
   const list = operationList(plan);
   return list.length === 0 ? null : new Subset<OperationRef>(list, withOperations);
+}
+
+const LARGE_EVENTS = [8, 8] as const;
+const LARGE_PAYLOAD = [128, 128] as const;
+
+/** A few large appends instead of many small ones, where what matters is how much was written. */
+export function largerOperations({ plan }: Best): Pass | null {
+  const { length } = operationList(plan);
+  const edits: Edit[] = [];
+  for (const divisor of [8, 4, 2]) {
+    const count = Math.ceil(length / divisor);
+    if (count === length) continue;
+    for (const payload of [{}, { payloadBytes: LARGE_PAYLOAD }]) {
+      edits.push(({ plan: now }) =>
+        withWorkload(withOperations(now, operationList(now).slice(0, count)), {
+          eventsPerAppend: LARGE_EVENTS,
+          ...payload,
+        }));
+    }
+  }
+  return edits.length === 0 ? null : new OneOf(edits);
+}
+
+/** Larger numbers must be made up for. */
+export function fewerDecisions(before: Best, after: Best): boolean {
+  return decisionsOf(after).total < decisionsOf(before).total;
 }
 
 /** Each client does as many operations as it did, but its first ones. */

@@ -65,6 +65,7 @@ export function reductionGroups(options: ReductionOptions): readonly ReductionGr
         { name: 'operations', begin: shape.neededOperations },
         { name: 'operations', begin: shape.firstOperations },
         { name: 'operations', begin: shape.sharedOperations, accepts: shape.noMoreDecisions },
+        { name: 'operations', begin: shape.largerOperations, accepts: shape.fewerDecisions },
         { name: 'numbers', begin: (best) => plainSections(best, sections) },
       ],
     },
@@ -74,9 +75,9 @@ export function reductionGroups(options: ReductionOptions): readonly ReductionGr
         { name: 'faults', begin: (best) => new Edits(faultLadders(best)) },
         { name: 'decisions', begin: chance.pinnedChances },
         { name: 'decisions', begin: chance.neededDomains },
-        { name: 'decisions', begin: chance.neededPins },
+        { name: 'decisions', begin: chance.neededChances },
         { name: 'delays', begin: chance.pinnedDelays },
-        { name: 'delays', begin: chance.neededPins },
+        { name: 'delays', begin: chance.neededDelays },
         { name: 'delays', begin: chance.rounderDelays },
         { name: 'times', begin: (best) => new Edits([...timeLadders(best), [sortFaults]]) },
         { name: 'seed', begin: chance.plainSeed },
@@ -92,10 +93,14 @@ const sortFaults: Edit = ({ plan }) => inOrder(plan);
 /** Everything after the failure, and what the scenario says about the run as a whole. */
 function endAtFailure(invariant: string): Pass {
   const faultsOver: Edit = ({ plan, facts }) => {
-    if (facts.healed) return plan;
+    const { healAfterEvent, ...rest } = plan;
+    // By a time and not by an event: with other events before it, it is another one.
+    if (facts.healedMicros !== null) {
+      return healAfterEvent === undefined ? plan : { ...rest, faultMicros: facts.healedMicros };
+    }
     let end = PLAIN_FAULT_MICROS;
     while (end <= facts.violation.virtualMicros) end *= 10;
-    return { ...plan, faultMicros: end, healMicros: PLAIN_HEAL_MICROS, repliesMin: 0 };
+    return { ...rest, faultMicros: end, healMicros: PLAIN_HEAL_MICROS, repliesMin: 0 };
   };
   const steps: readonly Edit[] = [
     faultsOver,

@@ -108,8 +108,10 @@ function renamed(
       words[0] = node(a);
       if (words[0] === GONE) return null;
       break;
-    case FAMILY.operation: {
-      if (d === 1) break; // Of a client's setup: as many clients have one as there are clients.
+    case FAMILY.operation:
+    case FAMILY.choice: {
+      // Of a client's setup: as many clients have one as there are clients.
+      if (identity.family === FAMILY.operation && d === 1) break;
       const moved = operation(a, b);
       if (moved === null) return null;
       words[0] = moved.client;

@@ -50,7 +50,7 @@ function factsOf(plan: Plan): Facts {
   return {
     events: plan.faults.length + calls.reduce((sum, count) => sum + count, 0) + plan.replicaCount,
     violation: { invariant: 'agreement', message: 'no', event: 1, virtualMicros: 9_000_000, replicas: [] },
-    healed: false,
+    healedMicros: null,
     calls,
     faultNodes: plan.faults.map((fault) => ('node' in fault && fault.node >= 0 ? fault.node : 0)),
     chances: 0,
@@ -86,8 +86,8 @@ function search(plan: Plan, fails: Fails, jobs = 1, attempts = Number.POSITIVE_I
         const facts = factsOf(candidate);
         const cut = facts.events > attempt.eventsMax;
         const verdict: Verdict = cut
-          ? { kind: 'cut', eventsMax: attempt.eventsMax }
-          : fails(candidate) ? { kind: 'same', facts } : { kind: 'miss' };
+          ? { kind: 'cut', events: attempt.eventsMax }
+          : fails(candidate) ? { kind: 'same', facts } : { kind: 'miss', events: 1 };
         if (held < 0 && minimizer.holds(verdicts.length, verdict)) held = verdicts.length;
         verdicts.push(verdict);
       }
@@ -193,15 +193,45 @@ suite('minimizer, synthetic', () => {
     assert.equal(minimizer.effort.rounds, 1);
   });
 
+  test('without patience it ends sooner, says so, and has still something smaller', () => {
+    const plan = makePlan(CRASHES, 4);
+    // Every second operation is needed: single ones can be left out, no group of them can.
+    const needed = operationsOf(plan).map((indices) => indices.filter((index) => index % 2 === 0));
+    const fails: Fails = (candidate) =>
+      needed.every((indices, client) => {
+        const kept = operationsOf(candidate)[client] ?? [];
+        return indices.every((index) => kept.includes(index));
+      });
+    const { events } = factsOf(plan);
+    const run = (patienceEvents: number): Minimizer => {
+      const first = { plan, facts: factsOf(plan) };
+      const minimizer = new Minimizer({ first, replicas: [3], patienceEvents });
+      for (let attempt = minimizer.next(); attempt !== null; attempt = minimizer.next()) {
+        const verdicts = attempt.plans.map((candidate): Verdict =>
+          fails(candidate) ? { kind: 'same', facts: factsOf(candidate) } : { kind: 'miss', events });
+        minimizer.take(verdicts);
+      }
+      return minimizer;
+    };
+    const hasty = run(events * 20);
+    const thorough = run(Infinity);
+    assert.ok(hasty.effort.left > 0);
+    assert.equal(thorough.effort.left, 0);
+    assert.ok(hasty.effort.tries < thorough.effort.tries / 2);
+    assert.ok(fails(hasty.best.plan));
+    assert.ok(decisionsOf(hasty.best).total < decisionsOf({ plan, facts: factsOf(plan) }).total);
+    assert.deepEqual(operationsOf(thorough.best.plan).flat().length, needed.flat().length);
+  });
+
   test('how long a cluster may take to come back is not shortened when that is the failure', () => {
     const plan: Plan = { ...makePlan(CRASHES, 2), healMicros: 500_000_000 };
     const liveness = { ...factsOf(plan).violation, invariant: 'liveness' };
-    const facts = { ...factsOf(plan), healed: true, violation: liveness };
+    const facts = { ...factsOf(plan), healedMicros: 1, violation: liveness };
     const minimizer = new Minimizer({ first: { plan, facts }, replicas: [3] });
     for (let attempt = minimizer.next(); attempt !== null; attempt = minimizer.next()) {
       for (const { healMicros } of attempt.plans) assert.ok(healMicros >= 60_000_000);
       minimizer.take(attempt.plans.map((candidate) =>
-        candidate.healMicros < 500_000_000 ? { kind: 'miss' } : { kind: 'same', facts }));
+        candidate.healMicros < 500_000_000 ? { kind: 'miss', events: 1 } : { kind: 'same', facts }));
     }
     assert.equal(minimizer.best.plan.healMicros, 500_000_000);
   });
