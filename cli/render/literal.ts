@@ -20,9 +20,9 @@ export function literal(value: unknown, indent = 0): string {
     const items = value.map((item) => `${pad}${literal(item, indent + 2)},\n`);
     return `[\n${items.join('')}${' '.repeat(indent)}]`;
   }
-  const fields = Object.entries(value).map(([name, field]) => {
-    const head = `${pad}${key(name)}: `;
-    return `${head}${literal(field, indent + 2)},\n`;
+  const fields = Object.entries(value).map(([name, field]: [string, unknown]) => {
+    if (field instanceof Verbatim && field.text === name) return `${pad}${name},\n`;
+    return `${pad}${key(name)}: ${literal(field, indent + 2)},\n`;
   });
   return `{\n${fields.join('')}${' '.repeat(indent)}}`;
 }

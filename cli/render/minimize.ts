@@ -1,9 +1,10 @@
 /** What `vopr minimize` reports: for people, and as one JSON object. */
-import { type BundleFailure } from '../../bundles/format.ts';
+import { type BundleCode, type BundleFailure } from '../../bundles/format.ts';
 import { type DecisionCount } from '../../sim/search/minimize/decisions_of.ts';
 import { type Effort } from '../../sim/search/minimize/minimizer.ts';
 import { type SeedViolation } from '../../sim/search/seed_result.ts';
 import { counted, duration, grouped, listed, short } from '../numbers.ts';
+import { bundleCommand } from './commands.ts';
 
 /** A failing plan in figures. */
 export interface Size {
@@ -12,8 +13,8 @@ export interface Size {
   readonly decisions: DecisionCount;
 }
 
-/** Why it ended: nothing is smaller, the time is over, Ctrl-C. */
-export type EndedBy = 'smallest' | 'budget' | 'interrupt';
+/** Why it ended: nothing is smaller, too little was gained, the time is over, Ctrl-C. */
+export type EndedBy = 'smallest' | 'patience' | 'budget' | 'interrupt';
 
 export interface MinimizeReport {
   readonly name: string;
@@ -28,8 +29,11 @@ export interface MinimizeReport {
   readonly after: Size;
   readonly effort: Effort;
   readonly seconds: number;
+  /** Of all threads together. */
+  readonly cpuSeconds: number;
   readonly jobs: number;
   readonly endedBy: EndedBy;
+  readonly code: BundleCode;
   /** Paths; null: not asked for. */
   readonly bundle: string;
   readonly test: string | null;
@@ -53,18 +57,21 @@ export function minimizeText(report: MinimizeReport): string {
     ['failure', `${failure.invariant}: ${failure.message}`],
     [
       'effort',
-      `${counted(effort.tries, 'plan')} run in ${duration(report.seconds)} on ` +
-        `${counted(report.jobs, 'thread')}, ${rate}/s${known}; ${ENDED[report.endedBy]}`,
+      `${counted(effort.tries, 'plan')} run in ${duration(report.seconds)} ` +
+        `(${duration(report.cpuSeconds)} of processor) on ${counted(report.jobs, 'thread')}, ` +
+        `${rate}/s${known}; ${ENDED[report.endedBy]}`,
     ],
     ['wrote', report.bundle],
   ];
   for (const path of [report.test, report.story]) if (path !== null) rows.push(['', path]);
+  rows.push(['replay', bundleCommand(report.bundle, report.code)]);
   const lines = rows.map(([label, text]) => `  ${label.padEnd(8)}${text}\n`);
   return `${report.name}: scenario ${report.scenario}, seed ${report.seed}${canary}\n${lines.join('')}`;
 }
 
 const ENDED: Readonly<Record<EndedBy, string>> = {
   smallest: 'no change tried makes it smaller',
+  patience: 'the rest gains too little for its cost, --thorough tries it',
   budget: 'the time is over, there may be a smaller one',
   interrupt: 'interrupted, there may be a smaller one',
 };
@@ -102,6 +109,7 @@ export function minimizeJson(report: MinimizeReport): string {
       after: sizeJson(after),
       reduction_percent: Number(reduction(report).toFixed(2)),
       seconds: Number(report.seconds.toFixed(3)),
+      cpu_seconds: Number(report.cpuSeconds.toFixed(3)),
       jobs: report.jobs,
       tries: effort.tries,
       cache_hits: effort.cacheHits,

@@ -44,7 +44,7 @@ export function serveJudgements(port: MessagePort, { canary, signature, moot }: 
     const interrupt = (): boolean =>
       Atomics.load(bounds, MOOT.attempt) !== attempt || place > Atomics.load(bounds, MOOT.lastPlace);
     const verdict: Verdict = interrupt()
-      ? { kind: 'cut', eventsMax: 0 }
+      ? { kind: 'cut', events: 0 }
       : judge.judge(plan, eventsMax, interrupt);
     port.postMessage({ attempt, place, verdict } satisfies JudgeAnswer);
   });

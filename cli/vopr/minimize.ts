@@ -14,7 +14,7 @@ import { type Plan } from '../../sim/plan.ts';
 import { decisionsOf } from '../../sim/search/minimize/decisions_of.ts';
 import { type Best } from '../../sim/search/minimize/facts.ts';
 import { Judge } from '../../sim/search/minimize/judge.ts';
-import { Minimizer } from '../../sim/search/minimize/minimizer.ts';
+import { Minimizer, PATIENCE_EVENTS } from '../../sim/search/minimize/minimizer.ts';
 import { spokenOptions } from '../../sim/search/minimize/spoken.ts';
 import { recordBundle } from '../../sim/search/record_bundle.ts';
 import { replayBundle } from '../../sim/search/replay_bundle.ts';
@@ -49,6 +49,7 @@ interface MinimizeOptions extends ListOptions {
   /** Microseconds. */
   readonly budgetSeconds?: number;
   readonly jobs: number;
+  readonly thorough?: true;
   readonly quiet?: true;
 }
 
@@ -68,6 +69,7 @@ export function addMinimizeCommand(program: Command, setStatus: (status: ExitSta
     )
     .option('--import <module>', 'what the test imports', IMPORT_DEFAULT)
     .option('--budget-seconds <seconds>', 'then stop, with the smallest so far', parseSeconds)
+    .option('--thorough', 'never leave off where little is gained: until nothing more can be taken away')
     .option('--jobs <count>', 'threads', wholeNumber(1, 256), availableParallelism())
     .option('-q, --quiet', 'only the exit status')
     .addHelpText('after', '\nCtrl-C stops it, too, with the smallest so far. How it works: docs/minimize.md.')
@@ -96,9 +98,14 @@ async function minimize(path: string, options: MinimizeOptions): Promise<ExitSta
   }
 
   const startedAt = performance.now();
+  const usedBefore = process.cpuUsage();
   const canary = canaryIdOf(replay.plan, bundle.canary);
   const first = firstOf(withLimits(replay.plan, bundle), canary, signatureOf(bundle.failure));
-  const minimizer = new Minimizer({ first, replicas: clusterSizes(bundle.scenario, first.plan) });
+  const minimizer = new Minimizer({
+    first,
+    replicas: clusterSizes(bundle.scenario, first.plan),
+    patienceEvents: options.thorough === true ? Infinity : PATIENCE_EVENTS,
+  });
   const endedBy = await search(minimizer, canary, signatureOf(bundle.failure), options);
 
   const { best } = minimizer;
@@ -116,8 +123,10 @@ async function minimize(path: string, options: MinimizeOptions): Promise<ExitSta
     ...sizes,
     effort: minimizer.effort,
     seconds: (performance.now() - startedAt) / 1000,
+    cpuSeconds: cpuSeconds(usedBefore),
     jobs: options.jobs,
     endedBy,
+    code: written.code,
     bundle: output,
     test: options.emit.includes('test') ? emitTest(emitted, output, options.import) : null,
     story: options.emit.includes('story') ? emitStory(emitted, output, canary) : null,
@@ -177,6 +186,12 @@ function firstOf(plan: Plan, canary: CanaryId, signature: string): Best {
   return { plan, facts: verdict.facts };
 }
 
+/** Of all threads. */
+function cpuSeconds(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
+
 function sizeOf(best: Best): MinimizeReport['before'] {
   const { events, violation } = best.facts;
   return { events, virtualMicros: violation.virtualMicros, decisions: decisionsOf(best) };
@@ -218,7 +233,7 @@ async function search(
     progress.clear();
     await threads.close();
   }
-  return endedBy;
+  return endedBy === 'smallest' && minimizer.effort.left > 0 ? 'patience' : endedBy;
 }
 
 function progressText(minimizer: Minimizer, seconds: number): string {
