@@ -163,8 +163,14 @@ function savePages(target: Uint8Array): SavedPages {
 }
 
 function restoreObject({ target, keys, values }: SavedObject): void {
-  for (const key of Object.keys(target)) {
-    if (!keys.includes(key)) delete target[key];
+  const now = Object.keys(target);
+  // Nearly always the very fields it had: then there is nothing to look for.
+  let same = now.length === keys.length;
+  for (let i = 0; same && i < now.length; i++) same = now[i] === keys[i];
+  if (!same) {
+    for (const key of now) {
+      if (!keys.includes(key)) delete target[key];
+    }
   }
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as Key;

@@ -12,6 +12,7 @@ import { type CheckerEntry } from '../../invariants/invariant.ts';
 import { CANARIES, type Canary } from '../../sim/canaries.ts';
 import { makePlan } from '../../sim/plan.ts';
 import { planFrom, planProblem } from '../../sim/plan_check.ts';
+import { isExplorePlan } from '../../sim/search/explore/explore_plan.ts';
 import { recordBundle, type BundleRequest } from '../../sim/search/record_bundle.ts';
 import { type BundleRuns } from '../../sim/search/replay_bundle.ts';
 import { WorldPlaces } from '../../sim/search/run_seed.ts';
@@ -98,6 +99,12 @@ export function recordRun(request: BundleRequest): { result: SeedResult; bytes: 
  * when its scenario, canary or plan is none of ours.
  */
 export function runsOf(bundle: Bundle, name = 'the bundle'): BundleRuns {
+  if (isExplorePlan(bundle.plan)) {
+    throw new UsageError(
+      `Cannot do that with ${name}: \`vopr explore\` found it, and it is no run of a world; ` +
+        'it is as short as it goes, and `vopr repro -vv` tells it action by action',
+    );
+  }
   let canary: CanaryId = CANARY.none;
   try {
     requireScenario(bundle.scenario);

@@ -5,6 +5,7 @@ import { packageVersion } from '../version.ts';
 import { addBisectCommand } from './bisect.ts';
 import { addCanariesCommand } from './canaries.ts';
 import { addDashboardCommand } from './dashboard.ts';
+import { addExploreCommand } from './explore.ts';
 import { addInvariantsCommand } from './invariants.ts';
 import { addMergeCommand } from './merge.ts';
 import { addMinimizeCommand } from './minimize.ts';
@@ -52,6 +53,7 @@ export function vopr(argv: readonly string[]): Promise<number> {
   addBisectCommand(program, setStatus);
   addMinimizeCommand(program, setStatus);
   addTimelineCommand(program);
+  addExploreCommand(program, setStatus);
   addScenariosCommand(program);
   addInvariantsCommand(program);
   addCanariesCommand(program);

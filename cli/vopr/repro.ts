@@ -5,6 +5,7 @@
  */
 import { basename } from 'node:path';
 import { type Command } from 'commander';
+import { isExplorePlan } from '../../sim/search/explore/explore_plan.ts';
 import { replayBundle, type ReplayOutcome } from '../../sim/search/replay_bundle.ts';
 import { subcommand } from '../program.ts';
 import { reproJson, reproText } from '../render/repro.ts';
@@ -13,6 +14,7 @@ import { codeVersion } from '../version.ts';
 import { readBundle } from './bundle_file.ts';
 import { runsOf } from './catalogue.ts';
 import { addFormatOption, type ListOptions } from './list.ts';
+import { reproExplored } from './repro_explored.ts';
 
 const LAST_EVENTS = [0, 30, 300];
 
@@ -53,6 +55,14 @@ function repro(path: string, options: ReproOptions): ExitStatus {
   const bundle = readBundle(path);
   const name = bundleName(path);
   const keep = LAST_EVENTS[Math.min(options.verbose, LAST_EVENTS.length - 1)] as number;
+  if (isExplorePlan(bundle.plan)) {
+    const explored = reproExplored(path, name, bundle, keep);
+    const exit = REPLAY_STATUS[explored.replay.outcome];
+    if (options.quiet === true) return exit;
+    const json = `${JSON.stringify({ ...explored.json, status: exit }, null, 2)}\n`;
+    process.stdout.write(options.format === 'json' ? json : explored.text);
+    return exit;
+  }
   const replay = replayBundle(runsOf(bundle, name), keep);
   const status = REPLAY_STATUS[replay.outcome];
   if (options.quiet === true) return status;
