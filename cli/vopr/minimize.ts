@@ -90,6 +90,12 @@ async function minimize(path: string, options: MinimizeOptions): Promise<ExitSta
   const bundle = readBundle(path);
   const name = bundleName(path);
   const output = outputPath(path, options.output);
+  if (bundle.failure.invariant === DETERMINISM && options.emit.includes('test')) {
+    throw new UsageError(
+      `Cannot emit a test for ${name}: it is about two runs of one plan that differ, and a test runs it ` +
+        'once; leave out `--emit test`, and let `vopr repro` run the bundle',
+    );
+  }
   const runs = runsOf(bundle, name);
   const replay = replayBundle(runs, 0);
   if (replay.outcome !== 'reproduced') {
