@@ -171,7 +171,11 @@ export class CheckerGraph {
     this.load(state);
     this.current = NONE;
     const { checks } = this;
+    for (const image of checks.images) image.read = false;
     this.apply(shown, disks);
+    // Otherwise what was remembered would be given for other disks, too.
+    const looked = checks.images.some(({ read }) => read);
+    assert(!looked || this.looksAtDisks(shown), 'checker graph: a disk was read where none is expected');
     if (checks.finding !== null) return this.found();
     const tuple = this.diskTuples.add(disks);
     const to = this.enter(state, shown, tuple);

@@ -48,6 +48,8 @@ export class DiskImage implements TrueDisk {
   /** What the disk has accepted, and what power loss now would leave. */
   written: Int32Array = new Int32Array(0);
   durable: Int32Array = new Int32Array(0);
+  /** Somebody looked since it was last set to false. */
+  read = false;
   private readonly store: SectorStore;
 
   constructor(store: SectorStore) {
@@ -63,6 +65,7 @@ export class DiskImage implements TrueDisk {
   }
 
   private copy(image: Int32Array, offset: number, target: Uint8Array): void {
+    this.read = true;
     for (let done = 0; done < target.byteLength; ) {
       const sector = Math.floor((offset + done) / SECTOR_SIZE);
       const from = offset + done - sector * SECTOR_SIZE;
