@@ -23,19 +23,17 @@ export function shorten(
 ): Shortened {
   let best = actions;
   let runs = 0;
-  for (let size = best.length >> 1; size >= 1; ) {
-    let progress = false;
-    for (let from = best.length - size; from > -size; from -= size) {
-      const start = Math.max(0, from);
-      const candidate = [...best.slice(0, start), ...best.slice(from + size)];
+  for (let size = Math.max(1, best.length >> 1); size > 0; ) {
+    const before = best.length;
+    // From the end: what comes later depends on what came before.
+    for (let end = before; end > 0; end = Math.min(end - size, best.length)) {
+      const candidate = [...best.slice(0, Math.max(0, end - size)), ...best.slice(end)];
       runs++;
       const shorter = failing(bounds, candidate, canary, signature);
-      if (shorter === null || shorter.length >= best.length) continue;
-      best = shorter;
-      progress = true;
-      if (from > best.length) from = best.length;
+      if (shorter !== null && shorter.length < best.length) best = shorter;
     }
-    if (!progress || size > 1) size = size === 1 ? 0 : size >> 1;
+    // One by one until nothing more goes.
+    if (size > 1 || best.length === before) size >>= 1;
   }
   return { actions: best, runs };
 }
