@@ -118,7 +118,7 @@ suite('vopr show', () => {
     const [timeline, tables, state] = await Promise.all([
       show('timeline', 'rough_sea', '--seed', '1', '--log', '--events', '..40'),
       show('show', 'rough_sea', '--seed', '1'),
-      show('show', 'rough_sea', '--seed', '1', '--state', '30', '--nodes', '0'),
+      show('show', 'rough_sea', '--seed', '1', '--state', '5', '--nodes', '0'),
     ]);
     assert.equal(timeline.status, 0, timeline.stderr);
     assert.match(timeline.stdout, /ask round=1 from C0$/m);
