@@ -4,28 +4,17 @@
  * a ledger has the lines and fields that the page names.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
 import { REPORTERS } from '../cli/vopr/reporters.ts';
 import { PROJECT_ROOT } from './source_scanner.ts';
 import { cloneFolder } from './support/clone_folder.ts';
-import { shapeOf, stepsOf, withOutputs } from './support/console_blocks.ts';
+import { runPage } from './support/page_commands.ts';
 
 const PAGE = join(PROJECT_ROOT, 'docs', 'campaigns.md');
-const REWRITE = process.env['REWRITE'] === '1';
 const folder = cloneFolder('campaigns');
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-function run(command: string): string[] {
-  const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1' };
-  for (const name of ['NODE_TEST_CONTEXT', 'REWRITE', 'GITHUB_STEP_SUMMARY']) delete env[name];
-  const options = { cwd: folder, encoding: 'utf8', timeout: 60_000, env } as const;
-  const { status, stdout, stderr } = spawnSync('bash', ['-c', command], options);
-  assert.equal(status, 0, `${command}\n${stdout}\n${stderr}`);
-  return stdout.trimEnd().split('\n');
-}
 
 /** Words in backticks. */
 function named(text: string): string[] {
@@ -34,16 +23,7 @@ function named(text: string): string[] {
 
 suite('docs/campaigns.md', () => {
   test('every command does what it says', () => {
-    const markdown = readFileSync(PAGE, 'utf8');
-    const steps = stepsOf(markdown);
-    assert.ok(steps.length >= 5);
-    const outputs = steps.map(({ command }) => run(command));
-    steps.forEach(({ command, output }, i) => {
-      const real = outputs[i] as string[];
-      if (REWRITE) return;
-      assert.deepEqual(real.map(shapeOf), output.map(shapeOf), `${command}\n${real.join('\n')}`);
-    });
-    if (REWRITE) writeFileSync(PAGE, withOutputs(markdown, outputs));
+    const { steps, outputs } = runPage('campaigns.md', folder, [0]);
     const digests = outputs.map((lines) => /^baseline .* digest (\w+)$/.exec(lines[0] ?? '')?.[1]);
     const merged = steps.findIndex(({ command }) => command.includes('-- merge'));
     assert.ok(digests[0] !== undefined && digests[merged] === digests[0], 'the digest is that of the whole');
