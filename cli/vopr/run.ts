@@ -65,7 +65,11 @@ async function run(names: readonly string[], options: RunOptions): Promise<ExitS
   reporting.close();
   if (interrupted) {
     const taken = reports.reduce((sum, { summary }) => sum + summary.count, 0);
-    throw new UsageError(`interrupted after ${grouped(taken)} seeds`);
+    const message = `interrupted after ${grouped(taken)} seeds`;
+    // What was found is found, whoever ended the search for more.
+    if (reports.every(({ summary }) => summary.violations.length === 0)) throw new UsageError(message);
+    process.stderr.write(`vopr: ${message}\n`);
+    return EXIT.violation;
   }
   return statusOf(reports);
 }

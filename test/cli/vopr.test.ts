@@ -170,6 +170,25 @@ test('vopr: interrupted, it tells how far it came and exits with 2', async () =>
   assert.ok((campaign?.ended?.summary.count ?? 0) >= 3);
 });
 
+test('vopr: interrupted after a violation, it exits with 1', async () => {
+  const run = ['run', '--canary', 'commit-before-quorum', '--seeds', '100000', '--keep-going', '--no-ledger'];
+  const args = [programPath('vopr'), ...run, '-q', '--bundle-dir', join(DIRECTORY, 'stopped')];
+  const child = spawn(process.execPath, args, { cwd: DIRECTORY, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  let stdout = '';
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  await new Promise<void>((resolve) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+      if (stdout.includes('violation of')) resolve();
+    });
+  });
+  child.kill('SIGINT');
+  assert.equal(await ended, 1);
+  assert.match(stderr, /vopr: interrupted after \d+ seeds\n$/);
+});
+
 test('vopr: a canary is caught, and its bundle tells so again in another process', async () => {
   const bundles = join(DIRECTORY, 'caught');
   const args = ['run', '--canary', 'commit-before-quorum', '--bundle-dir', bundles];
